@@ -1,0 +1,17 @@
+-- WHY: the plan's table for structured logs, filled by `migrate --with logs`.
+
+CREATE TABLE system_logs (
+    id TEXT NOT NULL PRIMARY KEY DEFAULT (lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-8' || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))) CHECK (length(id) = 36 AND id = lower(id)),
+    level TEXT NOT NULL CHECK (length(level) <= 20),
+    message TEXT NOT NULL,
+    context TEXT DEFAULT '{}' CHECK (json_valid(context)),
+    trace_id TEXT CHECK (length(trace_id) <= 255),
+    ip_address TEXT,
+    user_agent TEXT,
+    request_uri TEXT,
+    created_at TEXT DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')) CHECK (created_at GLOB '????-??-??T??:??:??.??????Z')
+) STRICT;
+
+CREATE INDEX idx_system_logs_level ON system_logs(level);
+CREATE INDEX idx_system_logs_trace_id ON system_logs(trace_id);
+CREATE INDEX idx_system_logs_created_at ON system_logs(created_at);

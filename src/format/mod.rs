@@ -1,0 +1,86 @@
+//! Formats: what one legacy application's files mean.
+//!
+//! A format is a folder here, a line in [`FORMATS`], a schema folder and a fixture. Decoding is
+//! pure: it gets a document's content and gives rows and residue, and does no I/O of its own.
+
+pub mod donna;
+
+use std::io;
+use std::ops::ControlFlow;
+
+use jiff::tz::TimeZone;
+
+use crate::model::{
+    Class, Content, DecodeError, Decoded, Document, DocumentKind, Instant, Limits, Part, Phase, RelPath, Row, Table,
+};
+
+/// Every format that is built in.
+pub static FORMATS: [&dyn Format; 0] = [];
+
+/// The format of this name.
+pub fn by_name(name: &str) -> Option<&'static dyn Format> {
+    FORMATS.into_iter().find(|format| format.name() == name)
+}
+
+/// What decoding needs to know beside the document.
+pub struct DecodeContext {
+    /// For times without a zone.
+    pub zone: TimeZone,
+    pub limits: Limits,
+    /// What a time that the document does not give is derived from in the end.
+    pub base_time: Instant,
+    /// A part is cut at this many rows or bytes, whichever comes first.
+    pub part_rows: usize,
+    pub part_bytes: usize,
+}
+
+/// Opens a document's file by its position in `Document::files`; a stream may be opened again.
+pub type Open<'a> = dyn Fn(usize) -> io::Result<Content<'a>> + 'a;
+
+/// Receives the parts in order; `Break` when it wants no more.
+pub type Emit<'a> = dyn FnMut(Part) -> ControlFlow<()> + 'a;
+
+/// One legacy application's files.
+pub trait Format: Send + Sync {
+    fn name(&self) -> &'static str;
+
+    /// The target tables, parents before children.
+    fn tables(&self) -> &'static [&'static Table];
+
+    /// The kinds of documents, as `--only` names them.
+    fn kinds(&self) -> &'static [&'static DocumentKind];
+
+    /// What a path means. Pure: nothing is opened.
+    fn classify(&self, path: &RelPath) -> Class;
+
+    /// The phase in which a directory's own files are walked; a directory's documents are all of
+    /// one phase, or of later ones.
+    fn phase_of_directory(&self, directory: &RelPath) -> Phase;
+
+    /// Decodes a document into parts. Parts come in an order in which a database can take them:
+    /// parents first. Every value is in a column or in the residue.
+    ///
+    /// # Errors
+    /// [`DecodeError::Flaw`] when the document is to be rejected. A stream's parts may have been
+    /// emitted by then, so the receiver must be able to undo.
+    fn decode(
+        &self,
+        document: &Document,
+        open: &Open,
+        context: &DecodeContext,
+        emit: &mut Emit,
+    ) -> Result<Decoded, DecodeError>;
+
+    /// The id that a legacy reference to a document of this kind derives to.
+    fn referenced_id(&self, kind: &str, reference: &str) -> uuid::Uuid;
+
+    /// The row that stands in for a document that is referred to and unknown.
+    fn placeholder(&self, kind: &str, reference: &str, time: Instant) -> Row;
+
+    /// What is left of a row that others refer to when its document is pruned: a placeholder
+    /// with the same id, by which references still find it.
+    fn retire(&self, kind: &str, row: &Row) -> Row;
+
+    /// Whether a row is a placeholder.
+    fn is_placeholder(&self, table: &Table, row: &Row) -> bool;
+}

@@ -1,0 +1,11 @@
+//! transload moves an application's JSON files into a database and proves that nothing was lost.
+//!
+//! ```text
+//! walk -> pair files into documents -> read + hash -> decode -> rows + residue -> batch -> write -> tally
+//!                                                        \-> reject (bytes, place, reason)
+//! ```
+
+pub mod format;
+pub mod json;
+pub mod model;
+pub mod target;
