@@ -420,7 +420,7 @@ impl Failure {
 fn is_duplicate<'a>(
     members: &[(Cow<'a, str>, Value<'a>)],
     hashed: &mut HashSet<Cow<'a, str>>,
-    key: &Cow<'a, str>,
+    key: &str,
 ) -> bool {
     if members.len() < LINEAR_KEYS {
         return members.iter().any(|(name, _)| name == key);
@@ -428,7 +428,7 @@ fn is_duplicate<'a>(
     if hashed.is_empty() {
         hashed.extend(members.iter().map(|(name, _)| name.clone()));
     }
-    !hashed.insert(key.clone())
+    !hashed.insert(Cow::Owned(key.to_owned()))
 }
 
 #[cfg(test)]
