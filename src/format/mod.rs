@@ -15,7 +15,7 @@ use crate::model::{
 };
 
 /// Every format that is built in.
-pub static FORMATS: [&dyn Format; 0] = [];
+pub static FORMATS: [&dyn Format; 1] = [&donna::Donna];
 
 /// The format of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Format> {
@@ -74,6 +74,9 @@ pub trait Format: Send + Sync {
     /// The id that a legacy reference to a document of this kind derives to.
     fn referenced_id(&self, kind: &str, reference: &str) -> uuid::Uuid;
 
+    /// The ledger's id of the document that such a reference would name by its key.
+    fn referenced_document(&self, kind: &str, reference: &str) -> uuid::Uuid;
+
     /// The row that stands in for a document that is referred to and unknown.
     fn placeholder(&self, kind: &str, reference: &str, time: Instant) -> Row;
 
@@ -83,4 +86,7 @@ pub trait Format: Send + Sync {
 
     /// Whether a row is a placeholder.
     fn is_placeholder(&self, table: &Table, row: &Row) -> bool;
+
+    /// `false` if the document's keys and values may be secrets that no listing may show.
+    fn shows_keys(&self, document: &Document) -> bool;
 }

@@ -1,3 +1,80 @@
 //! donna: a PHP assistant whose files live under one data directory.
 
+mod decode;
+mod layout;
 pub mod tables;
+
+use uuid::Uuid;
+
+use crate::model::{Class, DecodeError, Decoded, Document, DocumentKind, Instant, Phase, RelPath, Row, Table, Value};
+
+use super::{DecodeContext, Emit, Format, Open};
+
+/// The format `donna`.
+pub struct Donna;
+
+/// The status of a user that is referred to and has no file.
+const PLACEHOLDER: &str = "placeholder";
+
+impl Format for Donna {
+    fn name(&self) -> &'static str {
+        "donna"
+    }
+
+    fn tables(&self) -> &'static [&'static Table] {
+        &tables::TABLES
+    }
+
+    fn kinds(&self) -> &'static [&'static DocumentKind] {
+        &tables::KINDS
+    }
+
+    fn classify(&self, path: &RelPath) -> Class {
+        layout::classify(path)
+    }
+
+    fn phase_of_directory(&self, directory: &RelPath) -> Phase {
+        layout::phase_of_directory(directory)
+    }
+
+    fn decode(
+        &self,
+        document: &Document,
+        open: &Open,
+        context: &DecodeContext,
+        emit: &mut Emit,
+    ) -> Result<Decoded, DecodeError> {
+        decode::decode(document, open, context, emit)
+    }
+
+    fn referenced_id(&self, _kind: &str, reference: &str) -> Uuid {
+        decode::user_id(reference)
+    }
+
+    fn referenced_document(&self, kind: &str, reference: &str) -> Uuid {
+        crate::model::ids::document(kind, &layout::user_key(reference))
+    }
+
+    fn placeholder(&self, _kind: &str, reference: &str, time: Instant) -> Row {
+        placeholder(Value::Uuid(decode::user_id(reference)), Value::Null, Value::Time(time))
+    }
+
+    fn retire(&self, _kind: &str, row: &Row) -> Row {
+        // The clerk id stays, because chats may refer to the user by it.
+        placeholder(row.0[0].clone(), row.0[1].clone(), row.0[6].clone())
+    }
+
+    fn is_placeholder(&self, table: &Table, row: &Row) -> bool {
+        *table == tables::USERS && row.0.last().and_then(Value::as_text) == Some(PLACEHOLDER)
+    }
+
+    fn shows_keys(&self, document: &Document) -> bool {
+        !(*document.kind == tables::MEMORY && layout::is_swapped(&document.key))
+    }
+}
+
+fn placeholder(id: Value, clerk_id: Value, time: Value) -> Row {
+    let empty = || Value::Json("{}".into());
+    let status = Value::Text(PLACEHOLDER.into());
+    Row(vec![id, clerk_id, Value::Null, Value::Null, empty(), empty(), time.clone(), time, Value::Null, status])
+}

@@ -1,0 +1,285 @@
+//! Taking an object's members into columns, so that what is not taken ends in the residue.
+
+use std::borrow::Cow;
+
+use crate::format::DecodeContext;
+use crate::json::{self, Value};
+use crate::model::{Flaw, Instant, Note, Place, Reason};
+
+use super::residue::{respelling, RowResidue};
+use super::time;
+
+/// One step from the file's root to the object being read.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+/// Where the object stands, and whether its keys may be shown.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    /// Position in the document's files.
+    pub file: usize,
+    pub steps: &'a [Step<'a>],
+}
+
+impl Origin<'_> {
+    pub fn pointer(&self, last: Option<&str>) -> String {
+        let mut pointer = String::new();
+        for step in self.steps {
+            match step {
+                Step::Key(key) => json::push_pointer(&mut pointer, key),
+                Step::Index(index) => json::push_pointer(&mut pointer, &index.to_string()),
+            }
+        }
+        if let Some(last) = last {
+            json::push_pointer(&mut pointer, last);
+        }
+        pointer
+    }
+
+    pub fn flaw(&self, reason: Reason, last: Option<&str>, detail: impl Into<String>) -> Flaw {
+        Flaw::new(reason, self.file, Place::at_pointer(self.pointer(last)), detail)
+    }
+
+    pub fn wrong_type(&self, last: Option<&str>, expected: &str, found: &Value) -> Flaw {
+        self.flaw(Reason::WrongType, last, format!("expected {expected}, found {}", found.type_name()))
+    }
+}
+
+/// An object whose members go to columns, or stay in the residue.
+pub struct Members<'a, 'v> {
+    members: &'a [(Cow<'v, str>, Value<'v>)],
+    taken: Vec<bool>,
+    origin: Origin<'a>,
+    context: &'a DecodeContext,
+    residue: RowResidue,
+    pub notes: Vec<Note>,
+}
+
+impl<'a, 'v> Members<'a, 'v> {
+    /// # Errors
+    /// A flaw if the value is no object; an empty list is an empty object, as PHP writes it.
+    pub fn of(value: &'a Value<'v>, origin: Origin<'a>, context: &'a DecodeContext) -> Result<Members<'a, 'v>, Flaw> {
+        let members: &[(Cow<str>, Value)] = match value {
+            Value::Object(members) => members,
+            Value::Array(items) if items.is_empty() => &[],
+            other => return Err(origin.wrong_type(None, "an object", other)),
+        };
+        let shape = members.iter().map(|(name, _)| name.to_string()).collect();
+        let residue = RowResidue { shape, ..RowResidue::default() };
+        let taken = vec![false; members.len()];
+        Ok(Members { members, taken, origin, context, residue, notes: Vec::new() })
+    }
+
+    pub fn origin(&self) -> Origin<'a> {
+        self.origin
+    }
+
+    /// The member, which the caller now answers for.
+    pub fn take(&mut self, name: &str) -> Option<&'a Value<'v>> {
+        let at = self.members.iter().position(|(member, _)| member == name)?;
+        self.taken[at] = true;
+        Some(&self.members[at].1)
+    }
+
+    /// The member without answering for it.
+    pub fn peek(&self, name: &str) -> Option<&'a Value<'v>> {
+        self.members.iter().find(|(member, _)| member == name).map(|(_, value)| value)
+    }
+
+    /// Keeps a member whole in the residue.
+    pub fn keep(&mut self, name: &str) {
+        if let Some(value) = self.peek(name) {
+            if !self.residue.kept.iter().any(|(kept, _)| kept == name) {
+                self.residue.kept.push((name.to_owned(), json::to_compact(value)));
+            }
+        }
+    }
+
+    /// Text for a column of at most `longest` characters: what is longer is cut at a character
+    /// boundary and kept whole. `None` for an absent member and for null.
+    pub fn text(&mut self, name: &str, longest: usize) -> Result<Option<String>, Flaw> {
+        let Some(text) = self.string(name)? else { return Ok(None) };
+        Ok(Some(match text.char_indices().nth(longest) {
+            None => text.to_owned(),
+            Some((end, _)) => {
+                self.keep(name);
+                self.note("cut", name);
+                text[..end].to_owned()
+            }
+        }))
+    }
+
+    /// Text that identifies something: never cut.
+    pub fn key_text(&mut self, name: &str, longest: usize) -> Result<Option<String>, Flaw> {
+        let Some(text) = self.string(name)? else { return Ok(None) };
+        check_key(text, longest, self.origin, Some(name))?;
+        Ok(Some(text.to_owned()))
+    }
+
+    /// Text of any length that the database holds.
+    pub fn string(&mut self, name: &str) -> Result<Option<&'a str>, Flaw> {
+        match self.take(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => {
+                if text.len() > self.context.limits.text_bytes {
+                    let detail = "longer than any text that the database holds";
+                    return Err(self.origin.flaw(Reason::TextTooLong, Some(name), detail));
+                }
+                Ok(Some(text))
+            }
+            Some(other) => Err(self.origin.wrong_type(Some(name), "a string", other)),
+        }
+    }
+
+    /// A time; `usual` is how the layout spells an instant: any other spelling is kept.
+    pub fn time(&mut self, name: &str, usual: fn(Instant) -> Option<String>) -> Result<Option<Instant>, Flaw> {
+        let value = match self.take(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(value @ (Value::String(_) | Value::Number(_))) => value,
+            Some(other) => return Err(self.origin.wrong_type(Some(name), "a time", other)),
+        };
+        let Some(instant) = time::instant(value, &self.context.zone) else {
+            return Err(self.origin.flaw(Reason::BadTime, Some(name), "this is no date and time"));
+        };
+        if value.as_str() != usual(instant).as_deref() {
+            self.keep(name);
+        }
+        Ok(Some(instant))
+    }
+
+    /// A map for a JSON column. PHP writes an empty map as `[]` and one with the keys 0 to n as a
+    /// list, so a list is taken as it is and an empty one becomes `{}`. `None` for an absent
+    /// member; null stays null.
+    pub fn map(&mut self, name: &str) -> Result<Option<Option<String>>, Flaw> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        match value {
+            Value::Null => Ok(Some(None)),
+            Value::Array(items) if items.is_empty() => Ok(Some(Some("{}".into()))),
+            Value::Object(members) if members.is_empty() => {
+                // The usual spelling of an empty map is `[]`.
+                self.keep(name);
+                Ok(Some(Some("{}".into())))
+            }
+            Value::Object(_) | Value::Array(_) => {
+                if matches!(value, Value::Array(_)) {
+                    self.note("list_for_map", name);
+                }
+                Ok(Some(Some(self.json(name, value)?)))
+            }
+            other => Err(self.origin.wrong_type(Some(name), "an object", other)),
+        }
+    }
+
+    /// Any JSON for a JSON column.
+    pub fn any_json(&mut self, name: &str) -> Result<Option<String>, Flaw> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(value) => Ok(Some(self.json(name, value)?)),
+        }
+    }
+
+    fn json(&mut self, name: &str, value: &Value) -> Result<String, Flaw> {
+        let text = json_column(value, self.origin, Some(name), self.context)?;
+        if let Some(difference) = respelling(value) {
+            self.residue.respelled.push((name.to_owned(), difference));
+        }
+        Ok(text)
+    }
+
+    pub fn note(&mut self, code: &'static str, name: &str) {
+        self.notes.push(Note { code, pointer: self.origin.pointer(Some(name)) });
+    }
+
+    /// The legacy id: always residue, because the row's own id is derived from it.
+    pub fn legacy_id(&mut self) -> Result<Option<String>, Flaw> {
+        match self.take("id") {
+            None => Ok(None),
+            Some(Value::Null) => {
+                self.residue.id = Some("null".into());
+                Ok(None)
+            }
+            Some(value @ (Value::String(_) | Value::Number(_))) => {
+                self.residue.id = Some(json::to_compact(value));
+                Ok(Some(match value {
+                    Value::String(text) => text.to_string(),
+                    _ => json::to_compact(value),
+                }))
+            }
+            Some(other) => Err(self.origin.wrong_type(Some("id"), "a string or a number", other)),
+        }
+    }
+
+    /// The residue: what was kept, and every member that nobody took.
+    pub fn finish(mut self) -> (RowResidue, Vec<Note>) {
+        for at in 0..self.members.len() {
+            if !self.taken[at] {
+                let name = self.members[at].0.to_string();
+                self.keep(&name);
+            }
+        }
+        (self.residue, self.notes)
+    }
+}
+
+/// A key is never cut to fit its column.
+pub fn check_key(text: &str, longest: usize, origin: Origin, last: Option<&str>) -> Result<(), Flaw> {
+    if text.chars().nth(longest).is_none() {
+        return Ok(());
+    }
+    let length = text.chars().count();
+    let detail = format!("a key of {length} characters; its column holds {longest}, and keys are never cut");
+    Err(origin.flaw(Reason::KeyTooLong, last, detail))
+}
+
+/// Compact text for a JSON column, checked against what the database can hold.
+pub fn json_column(value: &Value, origin: Origin, last: Option<&str>, context: &DecodeContext) -> Result<String, Flaw> {
+    let mut pointer = origin.pointer(last);
+    check_limits(value, &mut pointer, origin.file, context)?;
+    let text = json::to_compact(value);
+    if text.len() > context.limits.json_bytes {
+        return Err(origin.flaw(Reason::TextTooLong, last, "larger than any JSON that the database holds"));
+    }
+    Ok(text)
+}
+
+fn check_limits(value: &Value, pointer: &mut String, file: usize, context: &DecodeContext) -> Result<(), Flaw> {
+    let limits = &context.limits;
+    let too_long = |pointer: &str| {
+        let detail = "a string longer than the database holds inside JSON";
+        Flaw::new(Reason::TextTooLong, file, Place::at_pointer(pointer), detail)
+    };
+    let length = pointer.len();
+    match value {
+        Value::Number(spelling) => {
+            if let Some((before, after)) = limits.json_number_digits {
+                if !json::fits_digits(spelling, before, after) {
+                    let detail = "a number with more digits than the database holds inside JSON";
+                    return Err(Flaw::new(Reason::NumberOutOfRange, file, Place::at_pointer(&*pointer), detail));
+                }
+            }
+        }
+        Value::String(text) if text.len() > limits.json_string_bytes => return Err(too_long(pointer)),
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                json::push_pointer(pointer, &at.to_string());
+                check_limits(item, pointer, file, context)?;
+                pointer.truncate(length);
+            }
+        }
+        Value::Object(members) => {
+            for (key, member) in members {
+                if key.len() > limits.json_string_bytes {
+                    return Err(too_long(pointer));
+                }
+                json::push_pointer(pointer, key);
+                check_limits(member, pointer, file, context)?;
+                pointer.truncate(length);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
