@@ -74,8 +74,9 @@ pub trait Format: Send + Sync {
     /// The id that a legacy reference to a document of this kind derives to.
     fn referenced_id(&self, kind: &str, reference: &str) -> uuid::Uuid;
 
-    /// The ledger's id of the document that such a reference would name by its key.
-    fn referenced_document(&self, kind: &str, reference: &str) -> uuid::Uuid;
+    /// One spelling for all spellings of a reference that mean the same; equal to the key of the
+    /// document that it names, if it names one by its key.
+    fn reference_key(&self, kind: &str, reference: &str) -> String;
 
     /// The row that stands in for a document that is referred to and unknown.
     fn placeholder(&self, kind: &str, reference: &str, time: Instant) -> Row;

@@ -51,8 +51,8 @@ impl Format for Donna {
         decode::user_id(reference)
     }
 
-    fn referenced_document(&self, kind: &str, reference: &str) -> Uuid {
-        crate::model::ids::document(kind, &layout::user_key(reference))
+    fn reference_key(&self, _kind: &str, reference: &str) -> String {
+        layout::user_key(reference)
     }
 
     fn placeholder(&self, _kind: &str, reference: &str, time: Instant) -> Row {

@@ -30,6 +30,9 @@ const SESSION_SHAPE: &[&str] =
     &["id", "chat_id", "user_id", "created_at", "updated_at", "last_message_at", "message_count", "metadata"];
 const MESSAGE_SHAPE: &[&str] = &["id", "role", "content", "metadata", "created_at", "sequence_number"];
 
+/// How a layout usually spells an instant; `None` if it cannot.
+type Spelling = fn(Instant) -> Option<String>;
+
 /// What a layout calls the members of a message.
 struct Dialect {
     name: &'static str,
@@ -38,7 +41,7 @@ struct Dialect {
     content: &'static str,
     metadata: &'static str,
     /// The first that is given counts; each with its usual spelling.
-    times: &'static [(&'static str, fn(Instant) -> Option<String>)],
+    times: &'static [(&'static str, Spelling)],
     shape: &'static [&'static str],
     profile: &'static str,
 }
