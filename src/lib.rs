@@ -5,7 +5,9 @@
 //!                                                        \-> reject (bytes, place, reason)
 //! ```
 
+pub mod exec;
 pub mod format;
 pub mod json;
 pub mod model;
+pub mod source;
 pub mod target;
