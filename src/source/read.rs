@@ -96,6 +96,7 @@ impl ReadProblem {
 }
 
 /// What goes wrong with one file.
+#[derive(Debug)]
 pub(super) enum Trouble {
     Io(io::Error),
     Changed,
@@ -123,13 +124,17 @@ impl Trouble {
 /// Reads and hashes all files of a document. What does not work is tried once more from the
 /// start, except where the time for waiting is used up.
 pub fn read(root: &Path, document: &Document, options: &ReadOptions) -> Result<Reading, ReadProblem> {
-    match read_once(root, document, options) {
+    twice(|| read_once(root, document, options))
+}
+
+fn twice<T>(mut attempt: impl FnMut() -> Result<T, ReadProblem>) -> Result<T, ReadProblem> {
+    match attempt() {
         Err(problem) if !matches!(problem, ReadProblem::Locked { .. }) => {
             tracing::debug!(%problem, "reading once more");
             if matches!(problem, ReadProblem::Changed { .. }) {
                 thread::sleep(PAUSE);
             }
-            read_once(root, document, options)
+            attempt()
         }
         result => result,
     }
@@ -149,14 +154,18 @@ fn read_once(root: &Path, document: &Document, options: &ReadOptions) -> Result<
 
 fn read_file(path: &Path, options: &ReadOptions) -> Result<ReadFile, Trouble> {
     let (file, before) = open_locked(path, options)?;
+    read_open(&file, &before, options)
+}
+
+fn read_open(file: &File, before: &Metadata, options: &ReadOptions) -> Result<ReadFile, Trouble> {
     let (content, blake3) = if before.len() <= options.whole_bytes {
-        let bytes = read_whole(&file, before.len())?;
+        let bytes = read_whole(file, before.len())?;
         let hash = blake3::hash(&bytes);
         (FileContent::Whole(bytes), hash)
     } else {
-        (FileContent::Large, hash_through(&file, before.len())?)
+        (FileContent::Large, hash_through(file, before.len())?)
     };
-    if traits_of(&file.metadata()?) != traits_of(&before) {
+    if traits_of(&file.metadata()?) != traits_of(before) {
         return Err(Trouble::Changed);
     }
     let modified = Instant::from_system_time(before.modified()?);
@@ -210,4 +219,60 @@ fn hash_through(file: &File, size: u64) -> Result<blake3::Hash, Trouble> {
         return Err(Trouble::Changed);
     }
     Ok(hasher.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::io::Write;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    const OPTIONS: ReadOptions = ReadOptions { whole_bytes: 100, lock_patience: Duration::ZERO, follow_links: false };
+
+    /// Opens a file of `size` bytes, lets `change` happen, and reads what was opened.
+    fn read_after(size: usize, change: impl FnOnce(File)) -> Result<ReadFile, Trouble> {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        let path = directory.path().join("a.json");
+        fs::write(&path, vec![b' '; size]).expect("a file can be written");
+        let (file, before) = open_locked(&path, &OPTIONS)?;
+        change(OpenOptions::new().append(true).open(&path)?);
+        read_open(&file, &before, &OPTIONS)
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_noticed_whatever_its_size() {
+        for size in [50, 100, 101, BUFFER, BUFFER * 3 + 1] {
+            assert_eq!(read_after(size, drop).expect("nothing has changed").size, size as u64);
+            let changes: [(&str, fn(File)); 4] = [
+                ("grown", |mut file| file.write_all(b"]").expect("it can be written")),
+                ("cut", |file| file.set_len(49).expect("it can be cut")),
+                ("emptied", |file| file.set_len(0).expect("it can be cut")),
+                ("edited", |file| file.set_modified(SystemTime::UNIX_EPOCH).expect("it can be dated")),
+            ];
+            for (what, change) in changes {
+                let result = read_after(size, change);
+                assert!(matches!(result, Err(Trouble::Changed)), "{what}, {size} bytes: {result:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn reading_is_tried_twice_and_a_lock_once() {
+        let path = || RelPath::new("a.json");
+        let tries_of = |problem: fn(RelPath) -> ReadProblem| {
+            let mut tries = 0;
+            let result: Result<(), ReadProblem> = twice(|| {
+                tries += 1;
+                Err(problem(path()))
+            });
+            (result.is_err(), tries)
+        };
+        assert_eq!(tries_of(|path| ReadProblem::Changed { file: 0, path }), (true, 2));
+        assert_eq!(tries_of(|path| ReadProblem::Vanished { file: 0, path }), (true, 2));
+        assert_eq!(tries_of(|path| ReadProblem::Locked { file: 0, path, patience: Duration::ZERO }), (true, 1));
+        let mut first = Some(ReadProblem::Changed { file: 0, path: path() });
+        assert_eq!(twice(|| first.take().map_or(Ok("good"), Err)).expect("the second try is good"), "good");
+    }
 }
