@@ -1,1 +1,20 @@
 //! The files: walk, pair, read, hash. What a path means comes from a format as [`Meaning`].
+//!
+//! Nothing here writes, creates, locks exclusively or touches anything below the source's root.
+
+mod digest;
+mod found;
+mod list;
+mod look;
+mod open;
+mod pair;
+mod read;
+mod shape;
+mod stream;
+mod walk;
+
+pub use digest::{document_digest, Share};
+pub use found::{FileProblem, Found, ProblemKind, Subject, Warning, WarningKind, SPECIAL_FILE, SYMBOLIC_LINK};
+pub use read::{read, FileContent, ReadFile, ReadOptions, ReadProblem, Reading};
+pub use stream::{open_stream, ChangedWhileRead, VerifiedStream};
+pub use walk::{count, Count, Meaning, WalkError, WalkOptions, Walker};

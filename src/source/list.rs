@@ -1,0 +1,140 @@
+//! The names in one directory, in order, and what kind of thing each is.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, FileType, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use walkdir::WalkDir;
+
+/// What the listing says a name is. It may have become something else when its turn comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Directory,
+    /// A link to a directory, to be followed.
+    LinkedDirectory,
+    File,
+    /// A link to a file, to be followed; or to nothing.
+    LinkedFile,
+    /// A link that is not followed because nobody asked for it.
+    Link,
+    /// A link that is not followed because it leads back to where it came from.
+    Loop,
+    /// A socket, a pipe, a device.
+    Special,
+}
+
+impl Kind {
+    pub fn is_directory(self) -> bool {
+        matches!(self, Kind::Directory | Kind::LinkedDirectory)
+    }
+
+    pub fn of(file_type: FileType) -> Kind {
+        if file_type.is_dir() {
+            Kind::Directory
+        } else if file_type.is_file() {
+            Kind::File
+        } else if file_type.is_symlink() {
+            Kind::Link
+        } else {
+            Kind::Special
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub name: Box<OsStr>,
+    pub kind: Kind,
+}
+
+/// By which a directory is known whatever path leads to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity(u64, u64);
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Identity {
+        Identity(metadata.dev(), metadata.ino())
+    }
+}
+
+/// How to list a directory.
+pub(super) struct ListOptions<'a> {
+    /// The directory's own path is a link.
+    pub linked: bool,
+    pub follow_links: bool,
+    /// Leave out all names but those of directories.
+    pub directories_only: bool,
+    /// The directories on the way down to this one; a followed link to one of them is a loop.
+    pub ancestors: &'a [Identity],
+}
+
+#[derive(Debug)]
+pub(super) struct Listing {
+    pub identity: Identity,
+    /// In the order of the bytes of their names.
+    pub entries: Vec<Entry>,
+    /// Set when the listing broke off.
+    pub failure: Option<io::Error>,
+}
+
+pub(super) fn list(directory: &Path, options: &ListOptions) -> io::Result<Listing> {
+    let metadata = if options.linked { fs::metadata(directory) } else { fs::symlink_metadata(directory) }?;
+    if !metadata.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    let identity = Identity::of(&metadata);
+    let mut listing = Listing { identity, entries: Vec::new(), failure: None };
+    for item in WalkDir::new(directory).min_depth(1).max_depth(1) {
+        let (name, kind) = match item {
+            Ok(item) => (item.file_name().to_owned(), Kind::of(item.file_type())),
+            Err(error) => match nameless(error, directory) {
+                // Some file systems do not tell the type, and asking for it failed: the look at
+                // the file itself will say why.
+                Ok(name) => (name, Kind::File),
+                Err(error) => {
+                    listing.failure.get_or_insert(error);
+                    continue;
+                }
+            },
+        };
+        let kind = match kind {
+            Kind::Link if options.follow_links => followed(&directory.join(&name), identity, options.ancestors),
+            kind => kind,
+        };
+        if kind.is_directory() || !options.directories_only {
+            listing.entries.push(Entry { name: name.into_boxed_os_str(), kind });
+        }
+    }
+    listing.entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    Ok(listing)
+}
+
+/// The name that an error is about, or the error if it is about the directory.
+fn nameless(error: walkdir::Error, directory: &Path) -> Result<OsString, io::Error> {
+    let name = error.path().filter(|path| *path != directory).and_then(Path::file_name).map(OsStr::to_owned);
+    match name {
+        Some(name) => Ok(name),
+        None => Err(error.into_io_error().unwrap_or_else(|| io::Error::other("the listing broke off"))),
+    }
+}
+
+/// What a link that is to be followed leads to.
+fn followed(link: &Path, parent: Identity, ancestors: &[Identity]) -> Kind {
+    match fs::metadata(link) {
+        Ok(target) if target.is_dir() => {
+            let identity = Identity::of(&target);
+            if identity == parent || ancestors.contains(&identity) {
+                Kind::Loop
+            } else {
+                Kind::LinkedDirectory
+            }
+        }
+        Ok(target) if target.is_file() => Kind::LinkedFile,
+        Ok(_) => Kind::Special,
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => Kind::Loop,
+        // It leads to nothing, or not to be seen: the look at the file will say so.
+        Err(_) => Kind::LinkedFile,
+    }
+}

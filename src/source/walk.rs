@@ -1,0 +1,275 @@
+//! The walk over the source, one phase at a time, in path order.
+//!
+//! Every phase lists every directory, because only the names tell what is below; files are looked
+//! at only in the phase of their directory. Beside the names in the directories on the way down
+//! (of all but the current one's phase: the names of directories only), nothing is held.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::ops::{ControlFlow, Range};
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use crate::model::{Class, Phase, RelPath};
+
+use super::found::{FileProblem, Found, Subject};
+use super::list::{list, Entry, Identity, Kind, ListOptions};
+use super::look::Look;
+use super::pair::Pairs;
+
+/// Files that are looked at before the first of them is handed on: enough to keep all cores busy,
+/// few enough to be held beside the names.
+const CHUNK: usize = 1024;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalkOptions {
+    /// May itself be a symbolic link.
+    pub root: PathBuf,
+    pub follow_links: bool,
+}
+
+/// What gives paths their meaning. Both must be pure: they are asked more than once.
+#[derive(Clone, Copy)]
+pub struct Meaning<'a> {
+    pub classify: &'a (dyn Fn(&RelPath) -> Class + Sync),
+    /// For the directory's own files; the root is the empty path.
+    pub phase_of_directory: &'a (dyn Fn(&RelPath) -> Phase + Sync),
+}
+
+/// Why there is no source to walk.
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    #[error("the source {:?} does not exist", RelPath::new(path.as_path()))]
+    Missing { path: PathBuf },
+    #[error("the source {:?} is not a directory", RelPath::new(path.as_path()))]
+    NotADirectory { path: PathBuf },
+    #[error("cannot list the source {:?}", RelPath::new(path.as_path()))]
+    Unreadable { path: PathBuf, source: io::Error },
+}
+
+impl WalkError {
+    fn new(path: &Path, source: io::Error) -> WalkError {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => WalkError::Missing { path },
+            io::ErrorKind::NotADirectory => WalkError::NotADirectory { path },
+            _ => WalkError::Unreadable { path, source },
+        }
+    }
+
+    /// What to try.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            WalkError::Missing { .. } => "check the spelling, and the directory that it is relative to",
+            WalkError::NotADirectory { .. } => "give the directory that holds the legacy files, not one of them",
+            WalkError::Unreadable { .. } => "run as a user who may read and enter this directory",
+        }
+    }
+}
+
+/// Walks one source, phase by phase. It remembers which directories could not be listed, so that
+/// each is reported in the first phase that meets it and in no other.
+#[derive(Debug)]
+pub struct Walker {
+    options: WalkOptions,
+    /// Without links in it.
+    root: PathBuf,
+    reported: HashSet<RelPath>,
+}
+
+impl Walker {
+    /// # Errors
+    /// When the root is no directory that can be listed.
+    pub fn new(options: WalkOptions) -> Result<Walker, WalkError> {
+        let root = fs::canonicalize(&options.root)
+            .and_then(|root| fs::read_dir(&root).map(|_| root))
+            .map_err(|error| WalkError::new(&options.root, error))?;
+        Ok(Walker { options, root, reported: HashSet::new() })
+    }
+
+    /// Calls `each` for what the directories of `phase` hold, in path order (a document stands at
+    /// its first file), until it breaks. A file that nobody moves meanwhile is given in exactly
+    /// one of [`Phase::ALL`].
+    ///
+    /// `each` runs on the caller's thread and may wait. The looking is done by rayon's workers:
+    /// they must be free, so nothing that waits for this walk may occupy them.
+    ///
+    /// # Errors
+    /// When the root can no longer be listed. All else is given as a [`Found::Problem`].
+    pub fn walk(
+        &mut self,
+        meaning: &Meaning,
+        phase: Phase,
+        each: &mut dyn FnMut(Found) -> ControlFlow<()>,
+    ) -> Result<(), WalkError> {
+        let top = self.enter(RelPath::new(""), Kind::Directory, meaning, phase, &[]);
+        let (top, broken) = top.map_err(|error| WalkError::new(&self.options.root, error))?;
+        if self.report(RelPath::new(""), broken, each).is_break() {
+            return Ok(());
+        }
+        let mut way = vec![top];
+        while let Some(frame) = way.last_mut() {
+            let flow = match frame.next() {
+                Step::Leave => {
+                    way.pop();
+                    ControlFlow::Continue(())
+                }
+                Step::Files(range) => {
+                    self.look(frame, meaning).describe(range, &frame.pairs).into_iter().try_for_each(&mut *each)
+                }
+                Step::Directory(at) => self.descend(&mut way, at, meaning, phase, each),
+            };
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters the directory at position `at` of the last frame.
+    fn descend(
+        &mut self,
+        way: &mut Vec<Frame>,
+        at: usize,
+        meaning: &Meaning,
+        phase: Phase,
+        each: &mut dyn FnMut(Found) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Some(frame) = way.last() else { return ControlFlow::Continue(()) };
+        let kind = frame.entries[at].kind;
+        let path = RelPath::new(frame.directory.as_path().join(&*frame.entries[at].name));
+        if frame.own && kind == Kind::LinkedDirectory {
+            let outside = self.look(frame, meaning).outside(&self.root.join(path.as_path()), &path);
+            outside.into_iter().try_for_each(&mut *each)?;
+        }
+        let ancestors: Vec<Identity> = way.iter().map(|frame| frame.identity).collect();
+        match self.enter(path.clone(), kind, meaning, phase, &ancestors) {
+            Ok((frame, broken)) => {
+                way.push(frame);
+                self.report(path, broken, each)
+            }
+            Err(error) => self.report(path, Some(error), each),
+        }
+    }
+
+    /// Lists a directory; with the error that broke the listing off, if one did.
+    fn enter(
+        &self,
+        directory: RelPath,
+        kind: Kind,
+        meaning: &Meaning,
+        phase: Phase,
+        ancestors: &[Identity],
+    ) -> io::Result<(Frame, Option<io::Error>)> {
+        let own = (meaning.phase_of_directory)(&directory) == phase;
+        let options = ListOptions {
+            linked: kind == Kind::LinkedDirectory,
+            follow_links: self.options.follow_links,
+            directories_only: !own,
+            ancestors,
+        };
+        let listing = list(&self.root.join(directory.as_path()), &options)?;
+        let mut frame = Frame {
+            directory,
+            own,
+            identity: listing.identity,
+            entries: listing.entries,
+            pairs: Pairs::new(Vec::new()),
+            at: 0,
+        };
+        if own {
+            frame.pairs = self.look(&frame, meaning).pair();
+        }
+        Ok((frame, listing.failure))
+    }
+
+    fn look<'a>(&'a self, frame: &'a Frame, meaning: &Meaning<'a>) -> Look<'a> {
+        Look {
+            root: &self.root,
+            directory: &frame.directory,
+            entries: &frame.entries,
+            follow_links: self.options.follow_links,
+            classify: meaning.classify,
+        }
+    }
+
+    fn report(
+        &mut self,
+        directory: RelPath,
+        error: Option<io::Error>,
+        each: &mut dyn FnMut(Found) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        match error {
+            Some(error) if self.reported.insert(directory.clone()) => {
+                each(Found::Problem(FileProblem::new(directory, Subject::Directory, error)))
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// A directory on the way down.
+struct Frame {
+    directory: RelPath,
+    /// Its files belong to the phase; else `entries` holds directories only.
+    own: bool,
+    identity: Identity,
+    entries: Vec<Entry>,
+    pairs: Pairs,
+    /// The next entry.
+    at: usize,
+}
+
+enum Step {
+    /// Files up to the next directory.
+    Files(Range<usize>),
+    Directory(usize),
+    Leave,
+}
+
+impl Frame {
+    fn next(&mut self) -> Step {
+        let begin = self.at;
+        let rest = &self.entries[begin..];
+        let files = rest.iter().take(CHUNK).take_while(|entry| !entry.kind.is_directory()).count();
+        self.at += files.max(1);
+        match rest {
+            [] => Step::Leave,
+            _ if files == 0 => Step::Directory(begin),
+            _ => Step::Files(begin..begin + files),
+        }
+    }
+}
+
+/// How much there is, for the total of a progress bar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// As many as the phases of a walk give together, as long as nothing changes.
+    pub files: u64,
+    pub bytes: u64,
+}
+
+/// Counts files and bytes; `None` if `stopped` said so before the end.
+pub fn count(options: &WalkOptions, stopped: &dyn Fn() -> bool) -> Result<Option<Count>, WalkError> {
+    let root = Walker::new(options.clone())?.root;
+    let mut count = Count::default();
+    for item in WalkDir::new(root).min_depth(1).follow_links(options.follow_links) {
+        if stopped() {
+            return Ok(None);
+        }
+        match item {
+            Ok(item) if item.file_type().is_dir() => {}
+            Ok(item) => {
+                count.files += 1;
+                if item.file_type().is_file() {
+                    count.bytes += item.metadata().map_or(0, |metadata| metadata.len());
+                }
+            }
+            // A loop, a directory that cannot be listed: the walk gives each as one file, too.
+            Err(_) => count.files += 1,
+        }
+    }
+    Ok(Some(count))
+}
