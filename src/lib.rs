@@ -9,5 +9,6 @@ pub mod exec;
 pub mod format;
 pub mod json;
 pub mod model;
+pub mod pipeline;
 pub mod source;
 pub mod target;

@@ -94,6 +94,8 @@ pub struct Summary {
     pub removed: u64,
     /// Of these, the ones whose rows were taken out (`--prune`).
     pub pruned: u64,
+    /// Removed documents that `--prune` left, because their rows were edited in the database.
+    pub kept_edited: u64,
     /// Source bytes of all documents.
     pub bytes: u64,
     /// Rows inserted, updated or deleted.
@@ -132,6 +134,7 @@ impl Summary {
         d.rejected > self.accepted
             || d.conflicts > 0
             || d.failed > 0
+            || self.kept_edited > 0
             || self.files.unreadable > 0
             || self.files.vanished > 0
     }

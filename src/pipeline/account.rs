@@ -1,0 +1,205 @@
+//! Counting: what became of every file and document of a run.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::model::{Document, DocumentOutcome, Reject, SourceFile, Summary};
+use crate::source::{FileProblem, ProblemKind, ReadProblem, Warning};
+
+use super::write::Done;
+
+/// Findings and warnings that are kept with their text; beyond that they are only counted.
+const MOST_FINDINGS: usize = 1_000;
+
+/// One thing that somebody should look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub what: What,
+    /// Text of the file's path.
+    pub file: String,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    Rejected,
+    Accepted,
+    Conflict,
+    Failed,
+    Unreadable,
+    Vanished,
+    Removed,
+    KeptThoughRemoved,
+}
+
+/// What was found in one layout.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LayoutTally {
+    pub documents: u64,
+    /// Messages, entries, lines; 1 for a user.
+    pub records: u64,
+    pub files: u64,
+    pub bytes: u64,
+}
+
+/// The account of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    pub summary: Summary,
+    pub layouts: BTreeMap<&'static str, LayoutTally>,
+    pub findings: Vec<Finding>,
+    pub warnings: Vec<Warning>,
+    pub warning_counts: BTreeMap<&'static str, u64>,
+}
+
+impl Account {
+    /// An account with a line for every table, so that an empty one is seen to be empty.
+    pub fn new(tables: impl Iterator<Item = &'static str>) -> Account {
+        let mut account = Account::default();
+        for table in tables {
+            account.summary.table_mut(table);
+        }
+        account
+    }
+
+    pub fn not_migrated(&mut self, layout: &str, file: &SourceFile) {
+        let directory = file.path.as_path().parent().map(|parent| crate::model::RelPath::new(parent).to_string());
+        let tally = self.summary.not_migrated.entry((layout.to_owned(), directory.unwrap_or_default())).or_default();
+        tally.files += 1;
+        tally.bytes += file.size;
+        self.summary.files.found += 1;
+        self.summary.files.not_migrated += 1;
+    }
+
+    pub fn file_problem(&mut self, problem: &FileProblem) {
+        self.summary.files.found += 1;
+        let cause = format!("{problem}: {}", problem.error);
+        match problem.kind {
+            ProblemKind::Unreadable => {
+                self.summary.files.unreadable += 1;
+                self.finding(What::Unreadable, problem.path.to_string(), cause);
+            }
+            ProblemKind::Vanished => {
+                self.summary.files.vanished += 1;
+                self.finding(What::Vanished, problem.path.to_string(), cause);
+            }
+        }
+    }
+
+    pub fn warning(&mut self, warning: Warning) {
+        *self.warning_counts.entry(warning.kind.code()).or_default() += 1;
+        if self.warnings.len() < MOST_FINDINGS {
+            self.warnings.push(warning);
+        }
+    }
+
+    /// A document whose content is what the ledger says was loaded.
+    pub fn unchanged(&mut self, document: &Document, bytes: u64) {
+        self.document(document, bytes, DocumentOutcome::Unchanged);
+    }
+
+    /// A document that could not be read.
+    pub fn failed(&mut self, document: &Document, problem: &ReadProblem) {
+        let text = match std::error::Error::source(problem) {
+            Some(cause) => format!("{problem}: {cause}"),
+            None => problem.to_string(),
+        };
+        let path = document.files[problem.file()].path.to_string();
+        let files = &mut self.summary.files;
+        let what = match problem {
+            ReadProblem::Unreadable { .. } | ReadProblem::Locked { .. } => {
+                files.unreadable += 1;
+                What::Unreadable
+            }
+            ReadProblem::Vanished { .. } => {
+                files.vanished += 1;
+                What::Vanished
+            }
+            ReadProblem::Changed { .. } => {
+                files.in_documents += 1;
+                What::Failed
+            }
+        };
+        files.found += document.files.len() as u64;
+        files.in_documents += document.files.len() as u64 - 1;
+        // A document none of whose files is there to be read is only its file's problem.
+        if document.files.len() > 1 || what == What::Failed {
+            self.summary.documents.found += 1;
+            self.summary.documents.count(DocumentOutcome::Failed);
+        }
+        self.finding(what, path, text);
+    }
+
+    /// A document that was written, or refused on the way.
+    pub fn done(&mut self, document: &Document, bytes: u64, done: &Done) {
+        if let Some(problem) = &done.problem {
+            return self.failed(document, problem);
+        }
+        self.document(document, bytes, done.outcome);
+        self.describe(document, bytes, &done.layouts, done.records);
+        for note in &done.notes {
+            *self.summary.notes.entry(note.code).or_default() += 1;
+        }
+        for (table, count) in &done.rows {
+            self.summary.table_mut(table).rows += count;
+            self.summary.rows += count;
+        }
+        if let Some(reject) = &done.reject {
+            self.reject(reject, done.accepted);
+        }
+        if let Some(found) = &done.conflict {
+            self.finding(What::Conflict, document.path().to_string(), found.clone());
+        }
+    }
+
+    /// A reject's reason; the document itself is counted by [`Account::done`].
+    fn reject(&mut self, reject: &Reject, accepted: bool) {
+        *self.summary.reasons.entry(reject.flaw.reason.code()).or_default() += 1;
+        self.summary.accepted += u64::from(accepted);
+        let what = if accepted { What::Accepted } else { What::Rejected };
+        self.finding(what, reject.file().to_string(), reject.to_string());
+    }
+
+    /// Layouts and records of an accepted document.
+    pub fn describe(&mut self, document: &Document, bytes: u64, layouts: &[&'static str], records: u64) {
+        let share = bytes / layouts.len().max(1) as u64;
+        for (at, layout) in layouts.iter().enumerate() {
+            let tally = self.layouts.entry(layout).or_default();
+            tally.documents += 1;
+            tally.files += if layouts.len() == document.files.len() { 1 } else { document.files.len() as u64 };
+            tally.bytes += document.files.get(at).filter(|_| layouts.len() > 1).map_or(share, |file| file.size);
+            // A session file describes its chat; the records are the history's.
+            tally.records += if at + 1 == layouts.len() { records } else { 0 };
+        }
+    }
+
+    fn document(&mut self, document: &Document, bytes: u64, outcome: DocumentOutcome) {
+        self.summary.files.found += document.files.len() as u64;
+        self.summary.files.in_documents += document.files.len() as u64;
+        self.summary.documents.found += 1;
+        self.summary.documents.count(outcome);
+        self.summary.bytes += bytes;
+        let tally = self.summary.table_mut(document.kind.main.name);
+        tally.bytes += bytes;
+        match outcome {
+            DocumentOutcome::Loaded | DocumentOutcome::Updated => tally.documents += 1,
+            DocumentOutcome::Unchanged => tally.unchanged += 1,
+            DocumentOutcome::Rejected => tally.rejected += 1,
+            DocumentOutcome::Conflict | DocumentOutcome::Failed => {}
+        }
+    }
+
+    pub fn finding(&mut self, what: What, file: String, text: String) {
+        if self.findings.len() < MOST_FINDINGS {
+            self.findings.push(Finding { what, file, text });
+        }
+    }
+
+    /// Findings in path order: the order in which writers finish is nobody's concern.
+    pub fn sort(&mut self) {
+        self.findings.sort_by(|a, b| (&a.file, &a.text).cmp(&(&b.file, &b.text)));
+        self.warnings.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+}

@@ -1,0 +1,113 @@
+//! Documents that claim the same key: the first in path order loads, whatever the number of threads.
+//!
+//! Runs over the documents in path order, before anything is written. What earlier runs loaded is
+//! checked against the database when the document is written.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use crate::format::Format;
+use crate::model::{ids, Class, Document, Membership, Phase, Reject, RelPath, Value};
+
+use super::examine::claimed_twice;
+use super::item::{Loaded, Source};
+
+/// Who claimed what, in one phase.
+pub struct Claims<'a> {
+    format: &'static dyn Format,
+    root: &'a Path,
+    /// Text keys (a clerk id, a user's id) and the path of the first document that claims them.
+    /// Only users' are held: their files are one directory's names or two.
+    held: HashMap<Uuid, String>,
+    /// For each kind, the directories seen so far, in order.
+    directories: HashMap<&'static str, Vec<Seen>>,
+}
+
+/// A directory of documents of one kind; the ids of its documents are listed only once there is a
+/// second one that may hold the same.
+struct Seen {
+    directory: PathBuf,
+    documents: Option<HashSet<Uuid>>,
+}
+
+impl<'a> Claims<'a> {
+    pub fn new(format: &'static dyn Format, root: &'a Path) -> Claims<'a> {
+        Claims { format, root, held: HashMap::new(), directories: HashMap::new() }
+    }
+
+    /// Notes what a decoded document claims.
+    ///
+    /// # Errors
+    /// The reject, if another document came first.
+    pub fn claim(&mut self, loaded: &Loaded) -> Result<(), Box<Reject>> {
+        self.claim_document(&loaded.source)?;
+        let document = &loaded.source.document;
+        if document.kind.phase != Phase::Users {
+            return Ok(());
+        }
+        let mut claims = vec![("id".to_owned(), document.id)];
+        for part in &loaded.parts {
+            for &column in part.table.natural_key {
+                for row in &part.rows {
+                    if let Value::Text(text) = &row.0[column] {
+                        let name = part.table.columns[column].name;
+                        claims.push((name.to_owned(), ids::derive(&["claim", document.kind.name, name, text])));
+                    }
+                }
+            }
+        }
+        for (what, claim) in &claims {
+            if let Some(first) = self.held.get(claim) {
+                return Err(Box::new(claimed_twice(&loaded.source, what, first)));
+            }
+        }
+        let path = document.path().to_string();
+        self.held.extend(claims.into_iter().map(|(_, claim)| (claim, path.clone())));
+        Ok(())
+    }
+
+    /// As [`Claims::claim`], for what the path alone tells.
+    pub fn claim_document(&mut self, source: &Source) -> Result<(), Box<Reject>> {
+        let document = &source.document;
+        match self.twin(document) {
+            Some(first) => Err(Box::new(claimed_twice(source, "id", &first.to_string()))),
+            None => Ok(()),
+        }
+    }
+
+    /// The directory with an earlier file of the same key.
+    fn twin(&mut self, document: &Document) -> Option<RelPath> {
+        let directory = document.path().as_path().parent().unwrap_or(Path::new("")).to_owned();
+        let seen = self.directories.entry(document.kind.name).or_default();
+        if !seen.iter().any(|earlier| earlier.directory == directory) {
+            seen.push(Seen { directory: directory.clone(), documents: None });
+        }
+        let at = seen.iter().position(|earlier| earlier.directory == directory).expect("it was pushed");
+        for earlier in &mut seen[..at] {
+            let documents = earlier.documents.get_or_insert_with(|| list(self.format, self.root, &earlier.directory));
+            if documents.contains(&document.id) {
+                return Some(RelPath::new(earlier.directory.clone()));
+            }
+        }
+        None
+    }
+}
+
+/// The documents that a directory's names make.
+fn list(format: &'static dyn Format, root: &Path, directory: &Path) -> HashSet<Uuid> {
+    let id = |member: &Membership| ids::document(member.kind.name, &member.key);
+    let mut documents = HashSet::new();
+    // What cannot be listed any more claims nothing; the walk reports it.
+    for entry in std::fs::read_dir(root.join(directory)).into_iter().flatten().flatten() {
+        match format.classify(&RelPath::new(directory.join(entry.file_name()))) {
+            Class::Document(member) => {
+                documents.insert(id(&member));
+            }
+            Class::ByShape { object, otherwise } => documents.extend([id(&object), id(&otherwise)]),
+            Class::NotMigrated { .. } => {}
+        }
+    }
+    documents
+}

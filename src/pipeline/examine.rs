@@ -1,0 +1,120 @@
+//! One document: read, recognised or decoded. The part of the way that `scan` and `migrate` share.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+
+use crate::format::{DecodeContext, Format};
+use crate::model::{Content, DecodeError, Decoded, Document, Flaw, Instant, Limits, Part, Place, Reason, Reject};
+use crate::source::{self, FileContent, ReadOptions, ReadProblem, Reading};
+
+use super::item::{reject, Loaded, Source, Streamed};
+
+/// What the ledger knows of a document before it is read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Known {
+    pub digest: [u8; 32],
+    pub base_time: Instant,
+}
+
+/// What reading and decoding made of a document.
+pub enum Seen {
+    Loaded(Box<Loaded>),
+    Large(Box<Streamed>),
+    Rejected { document: Document, reject: Box<Reject> },
+    Unchanged { document: Document, bytes: u64 },
+    Failed { document: Document, problem: ReadProblem },
+}
+
+/// Reads and decodes documents; shared by rayon's workers.
+pub struct Examiner<'a> {
+    pub format: &'static dyn Format,
+    pub root: &'a Path,
+    pub read: ReadOptions,
+    pub zone: TimeZone,
+    pub limits: Limits,
+    pub part_rows: usize,
+    pub part_bytes: usize,
+}
+
+impl Examiner<'_> {
+    pub fn examine(&self, document: Document, known: Option<&Known>) -> Seen {
+        let reading = match source::read(self.root, &document, &self.read) {
+            Ok(reading) => reading,
+            Err(problem) => return Seen::Failed { document, problem },
+        };
+        if known.is_some_and(|known| known.digest == reading.digest) {
+            let bytes = reading.files.iter().map(|file| file.size).sum();
+            return Seen::Unchanged { document, bytes };
+        }
+        // The earliest of the files' times is the closest to when the document came to be.
+        let modified = reading.files.iter().map(|file| file.modified).min();
+        let base_time = known.map(|known| known.base_time).or(modified).expect("a document has a file");
+        let source = Source::new(document, &reading, base_time, known.is_some());
+        if reading.files.iter().any(|file| matches!(file.content, FileContent::Large)) {
+            return Seen::Large(Box::new(Streamed { source, reading }));
+        }
+        let mut parts = Vec::new();
+        let result = self.decode(&source, &reading, &mut |part| {
+            parts.push(part);
+            ControlFlow::Continue(())
+        });
+        match result {
+            Ok(decoded) => Seen::Loaded(Box::new(Loaded::new(source, parts, decoded))),
+            Err(Undecoded::Flaw(flaw)) => {
+                let reject = Box::new(source.reject(flaw));
+                Seen::Rejected { document: source.document, reject }
+            }
+            Err(Undecoded::Read(problem)) => Seen::Failed { document: source.document, problem },
+            Err(Undecoded::Stopped) => unreachable!("the receiver above never stops"),
+        }
+    }
+
+    /// Decodes a document that was read; parts of a large one flow from the file.
+    pub fn decode(
+        &self,
+        source: &Source,
+        reading: &Reading,
+        emit: &mut dyn FnMut(Part) -> ControlFlow<()>,
+    ) -> Result<Decoded, Undecoded> {
+        let document = &source.document;
+        let context = DecodeContext {
+            zone: self.zone.clone(),
+            limits: self.limits,
+            base_time: source.base_time,
+            part_rows: self.part_rows,
+            part_bytes: self.part_bytes,
+        };
+        let open = |file: usize| match &reading.files[file].content {
+            FileContent::Whole(bytes) => Ok(Content::Whole(bytes)),
+            FileContent::Large => {
+                let stream = source::open_stream(self.root, document, reading, file, &self.read)?;
+                Ok(Content::Stream(Box::new(stream)))
+            }
+        };
+        match self.format.decode(document, &open, &context, emit) {
+            Ok(decoded) => Ok(decoded),
+            Err(DecodeError::Flaw(flaw)) => Err(Undecoded::Flaw(flaw)),
+            Err(DecodeError::Stopped) => Err(Undecoded::Stopped),
+            Err(DecodeError::Read { file, source }) => {
+                Err(Undecoded::Read(ReadProblem::of_stream(document, file, &self.read, source)))
+            }
+        }
+    }
+}
+
+/// Why a document that was read did not decode.
+#[derive(Debug)]
+pub enum Undecoded {
+    Flaw(Flaw),
+    Read(ReadProblem),
+    Stopped,
+}
+
+/// The reject of a document whose key another document claimed first.
+pub fn claimed_twice(source: &Source, what: &str, first: &str) -> Reject {
+    let detail = format!("`{first}` claims the same {what} and comes first");
+    let flaw = Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail);
+    reject(&source.document, source.digest, source.bytes, flaw)
+}

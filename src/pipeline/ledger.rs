@@ -1,0 +1,231 @@
+//! The ledger's rows as typed values, and back.
+
+use uuid::Uuid;
+
+use crate::model::ledger::{documents as d, rejects as r, DOCUMENTS, REJECTS};
+use crate::model::{Instant, Place, Reason, Reject, Row, Value};
+use crate::target::{select_all, Connection, Filter, TargetError};
+
+/// A loaded document as the ledger knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LedgerDocument {
+    pub id: Uuid,
+    pub kind: String,
+    pub key: String,
+    pub row_id: Option<Uuid>,
+    /// [`crate::format::Format::reference_key`] of the legacy reference in it.
+    pub reference: Option<String>,
+    pub digest: Vec<u8>,
+    pub bytes: u64,
+    pub base_time: Instant,
+    /// JSON.
+    pub files: String,
+    /// JSON.
+    pub notes: Option<String>,
+    pub run: Uuid,
+}
+
+impl LedgerDocument {
+    /// # Errors
+    /// If the ledger holds something that transload did not write.
+    pub fn from_row(row: &Row) -> Result<LedgerDocument, TargetError> {
+        let v = &row.0;
+        let text = |at: usize| v[at].as_text().map(str::to_owned);
+        let read = || {
+            Some(LedgerDocument {
+                id: v[d::ID].as_uuid()?,
+                kind: text(d::KIND)?,
+                key: text(d::DOC_KEY)?,
+                row_id: v[d::ROW_ID].as_uuid(),
+                reference: text(d::REFERENCE),
+                digest: v[d::DIGEST].as_bytes()?.to_vec(),
+                bytes: u64::try_from(v[d::BYTES].as_int()?).ok()?,
+                base_time: v[d::BASE_TIME].as_time()?,
+                files: text(d::FILES)?,
+                notes: text(d::NOTES),
+                run: v[d::RUN_ID].as_uuid()?,
+            })
+        };
+        read().ok_or_else(|| foreign("documents"))
+    }
+
+    pub fn to_row(&self) -> Row {
+        Row(vec![
+            Value::Uuid(self.id),
+            Value::Text(self.kind.clone()),
+            Value::Text(self.key.clone()),
+            self.row_id.map_or(Value::Null, Value::Uuid),
+            Value::text_or_null(self.reference.clone()),
+            Value::Bytes(self.digest.clone()),
+            Value::Int(i64::try_from(self.bytes).unwrap_or(i64::MAX)),
+            Value::Time(self.base_time),
+            Value::Json(self.files.clone()),
+            self.notes.clone().map_or(Value::Null, Value::Json),
+            Value::Uuid(self.run),
+        ])
+    }
+
+    /// The paths of the document's files, as [`crate::model::RelPath::to_text`] spells them.
+    pub fn paths(&self) -> Vec<String> {
+        paths(&self.files)
+    }
+}
+
+/// A reject as the ledger knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LedgerReject {
+    pub document: Uuid,
+    pub kind: String,
+    pub key: String,
+    /// The file that the flaw is in.
+    pub file: String,
+    /// JSON.
+    pub files: String,
+    pub bytes: u64,
+    pub digest: Vec<u8>,
+    pub reason: String,
+    pub place: Place,
+    pub detail: String,
+    pub run: Uuid,
+    /// Why somebody accepted it, and when; `None` while it is open.
+    pub accepted: Option<(String, Instant)>,
+}
+
+impl LedgerReject {
+    pub fn new(reject: &Reject, run: Uuid) -> LedgerReject {
+        let files: Vec<String> = reject.files.iter().map(|path| path.to_text()).collect();
+        LedgerReject {
+            document: reject.document,
+            kind: reject.kind.into(),
+            key: reject.key.clone(),
+            file: reject.file().to_text(),
+            files: serde_json::to_string(&files).expect("a list of strings is JSON"),
+            bytes: reject.bytes,
+            digest: reject.digest.to_vec(),
+            reason: reject.flaw.reason.code().into(),
+            place: reject.flaw.place.clone(),
+            detail: reject.flaw.detail.clone(),
+            run,
+            accepted: None,
+        }
+    }
+
+    /// # Errors
+    /// If the ledger holds something that transload did not write.
+    pub fn from_row(row: &Row) -> Result<LedgerReject, TargetError> {
+        let v = &row.0;
+        let text = |at: usize| v[at].as_text().map(str::to_owned);
+        let count = |at: usize| v[at].as_int().and_then(|number| u64::try_from(number).ok());
+        let read = || {
+            let accepted = match text(r::STATE)?.as_str() {
+                "accepted" => Some((text(r::ACCEPTED_BECAUSE).unwrap_or_default(), v[r::ACCEPTED_AT].as_time()?)),
+                _ => None,
+            };
+            Some(LedgerReject {
+                document: v[r::DOCUMENT_ID].as_uuid()?,
+                kind: text(r::KIND)?,
+                key: text(r::DOC_KEY)?,
+                file: text(r::FILE)?,
+                files: text(r::FILES)?,
+                bytes: count(r::BYTES)?,
+                digest: v[r::DIGEST].as_bytes()?.to_vec(),
+                reason: text(r::REASON)?,
+                place: Place { line: count(r::LINE), column: count(r::COL), pointer: text(r::POINTER) },
+                detail: text(r::DETAIL)?,
+                run: v[r::RUN_ID].as_uuid()?,
+                accepted,
+            })
+        };
+        read().ok_or_else(|| foreign("rejects"))
+    }
+
+    pub fn to_row(&self) -> Row {
+        let number = |number: Option<u64>| {
+            number.map_or(Value::Null, |number| Value::Int(i64::try_from(number).unwrap_or(i64::MAX)))
+        };
+        let (because, at) = self.accepted.clone().unzip();
+        Row(vec![
+            Value::Uuid(self.document),
+            Value::Text(self.kind.clone()),
+            Value::Text(self.key.clone()),
+            Value::Text(self.file.clone()),
+            Value::Json(self.files.clone()),
+            number(Some(self.bytes)),
+            Value::Bytes(self.digest.clone()),
+            Value::Text(self.reason.clone()),
+            number(self.place.line),
+            number(self.place.column),
+            Value::text_or_null(self.place.pointer.clone()),
+            Value::Text(self.detail.clone()),
+            Value::Uuid(self.run),
+            Value::Text(if self.accepted.is_some() { "accepted" } else { "open" }.into()),
+            Value::text_or_null(because),
+            Value::time_or_null(at),
+        ])
+    }
+
+    /// Whether the same content is refused for the same reason.
+    pub fn is_same(&self, other: &LedgerReject) -> bool {
+        self.digest == other.digest
+            && self.reason == other.reason
+            && self.detail == other.detail
+            && self.place == other.place
+    }
+
+    pub fn reason(&self) -> Option<Reason> {
+        Reason::from_code(&self.reason)
+    }
+
+    pub fn paths(&self) -> Vec<String> {
+        paths(&self.files)
+    }
+}
+
+/// Paths from `[{"path":..}]` or `[".."]`.
+fn paths(files: &str) -> Vec<String> {
+    let Ok(serde_json::Value::Array(files)) = serde_json::from_str(files) else { return Vec::new() };
+    let path = |file: &serde_json::Value| file.get("path").unwrap_or(file).as_str().map(str::to_owned);
+    files.iter().filter_map(path).collect()
+}
+
+fn foreign(table: &str) -> TargetError {
+    TargetError::new(
+        crate::target::TargetErrorKind::Other,
+        format!("the ledger's table `{table}` holds a row that transload did not write"),
+    )
+    .with_hint("restore the ledger from a backup, or migrate into a fresh database")
+}
+
+pub fn documents(connection: &mut dyn Connection, ids: &[Uuid]) -> Result<Vec<LedgerDocument>, TargetError> {
+    documents_by(connection, d::ID, &uuids(ids))
+}
+
+/// The documents with one of the values in a column of the ledger's table.
+pub fn documents_by(
+    connection: &mut dyn Connection,
+    column: usize,
+    values: &[Value],
+) -> Result<Vec<LedgerDocument>, TargetError> {
+    if values.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = select_all(connection, &DOCUMENTS, &Filter::In { column, values })?;
+    rows.iter().map(LedgerDocument::from_row).collect()
+}
+
+pub fn rejects(connection: &mut dyn Connection, ids: &[Uuid]) -> Result<Vec<LedgerReject>, TargetError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let values = uuids(ids);
+    let rows = select_all(connection, &REJECTS, &Filter::In { column: r::DOCUMENT_ID, values: &values })?;
+    rows.iter().map(LedgerReject::from_row).collect()
+}
+
+pub fn all_rejects(connection: &mut dyn Connection) -> Result<Vec<LedgerReject>, TargetError> {
+    select_all(connection, &REJECTS, &Filter::All)?.iter().map(LedgerReject::from_row).collect()
+}
+
+pub fn uuids(ids: &[Uuid]) -> Vec<Value> {
+    ids.iter().copied().map(Value::Uuid).collect()
+}

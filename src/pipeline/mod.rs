@@ -1,0 +1,25 @@
+//! The migration: from files to rows, and the account of every file.
+//!
+//! `run` is the whole of it from the lock to the closing row; `phase` wires the threads of one
+//! phase; `examine` and `claims` decide what a document is; `write` puts batches into the database.
+
+mod account;
+mod batch;
+mod claims;
+mod examine;
+mod item;
+pub mod ledger;
+mod options;
+mod phase;
+mod reject_files;
+mod removed;
+mod run;
+mod scan;
+mod write;
+
+pub use account::{Account, Finding, LayoutTally, What};
+pub use options::{Mode, Options, Prefer, Removed};
+pub use reject_files::RejectFileError;
+pub use run::{migrate, Job, Report, RunError};
+pub use scan::{scan, ScanError, ScanReport};
+pub use write::WriteError;

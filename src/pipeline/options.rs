@@ -1,0 +1,61 @@
+//! What a run is asked to do, validated.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use jiff::tz::TimeZone;
+use uuid::Uuid;
+
+use crate::model::DocumentKind;
+
+/// Which side wins where rows were edited in the database and their file has changed as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Prefer {
+    /// Neither: the document is a conflict.
+    #[default]
+    Neither,
+    File,
+}
+
+/// What becomes of documents whose files are gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Removed {
+    /// They are reported and their rows stay.
+    #[default]
+    Keep,
+    /// Their rows are taken out.
+    Prune,
+}
+
+/// Whether anything is to last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    #[default]
+    Real,
+    /// The whole way on one connection in one transaction, which is rolled back.
+    DryRun,
+}
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Kinds of documents that are loaded; others are counted as not migrated.
+    pub kinds: Vec<&'static DocumentKind>,
+    /// If given, only these documents exist for the run (`rejects retry`).
+    pub documents: Option<HashSet<Uuid>>,
+    /// For times without a zone.
+    pub zone: TimeZone,
+    pub follow_links: bool,
+    /// Largest file that is held whole, in bytes.
+    pub whole_bytes: u64,
+    /// A batch is cut before it has more rows than this.
+    pub batch_rows: usize,
+    /// A batch is cut before it weighs more than this, in bytes.
+    pub batch_bytes: usize,
+    /// Connections that write; the target may allow fewer.
+    pub writers: usize,
+    pub prefer: Prefer,
+    pub removed: Removed,
+    pub mode: Mode,
+    /// Where reject files go; never below the source.
+    pub rejects_directory: PathBuf,
+}

@@ -1,0 +1,302 @@
+//! One phase of a run: all its threads and channels, made and joined in one place.
+//!
+//! ```text
+//! walk --chunks--> read (rayon within a chunk) --batches--> write-1, write-2, ...
+//! ```
+//!
+//! The reader takes one chunk at a time, so documents keep their path order on the way to the
+//! batches whatever the number of workers.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender};
+use rayon::prelude::*;
+use uuid::Uuid;
+
+use crate::exec::{crew, CrewError, Halt, Progress, Snapshot, Stop};
+use crate::format::Format;
+use crate::model::{Document, DocumentKind, Phase};
+use crate::source::{Found, Meaning, WalkError, Walker};
+use crate::target::{Lock, TargetError};
+
+use super::account::Account;
+use super::batch::Batcher;
+use super::claims::Claims;
+use super::examine::{Examiner, Known, Seen};
+use super::item::{Item, Rejected};
+use super::ledger;
+use super::options::Options;
+use super::write::{self, locked, Env, Shared, WriteError};
+
+/// Chunks that wait for the reader: one, so that the walk is ahead while a chunk is read.
+const CHUNKS_AHEAD: usize = 1;
+/// Batches that wait for each writer: one, so that it never waits while another is filled.
+const BATCHES_AHEAD: usize = 1;
+/// Documents in a chunk: enough to keep all cores busy between two hand-overs.
+const CHUNK_DOCUMENTS: usize = 512;
+/// Bytes of files in a chunk, which are all held at once, decoded.
+const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
+/// How often progress is shown and the lock looked at.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What a phase needs of its run.
+pub struct PhaseJob<'a> {
+    pub format: &'static dyn Format,
+    pub options: &'a Options,
+    pub examiner: &'a Examiner<'a>,
+    pub env: &'a Env<'a>,
+    pub writers: &'a [Shared],
+    pub look_ups: &'a Shared,
+    pub account: &'a Mutex<Account>,
+    pub progress: &'a Progress,
+    pub stop: &'a Stop,
+    pub tick: &'a (dyn Fn(&Snapshot) + Sync),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PhaseError {
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Runs one phase to its end, or to where it was asked to stop: then what was read is written.
+pub fn run(
+    job: &PhaseJob,
+    phase: Phase,
+    walker: &mut Walker,
+    claims: &mut Claims,
+    lock: &mut dyn Lock,
+) -> Result<(), CrewError<PhaseError>> {
+    let writers = match phase {
+        // Two memory files may turn out to speak of one user; the first in path order wins.
+        Phase::Memory => &job.writers[..1],
+        _ => job.writers,
+    };
+    job.progress.set_phase(phase);
+    crew::run(|crew| {
+        let (chunks, chunks_in) = bounded(CHUNKS_AHEAD);
+        let (batches, batches_in) = bounded(BATCHES_AHEAD * writers.len());
+        let (working, finished) = bounded::<()>(0);
+        let halt = crew.halt();
+        {
+            let halt = halt.clone();
+            crew.spawn("walk", move || walk(job, phase, walker, chunks, &halt));
+        }
+        crew.spawn("read", move || read(job, claims, chunks_in, batches));
+        for (number, connection) in writers.iter().enumerate() {
+            let (batches_in, working) = (batches_in.clone(), working.clone());
+            crew.spawn(format!("write-{}", number + 1), move || {
+                let result = write(job, connection, batches_in);
+                drop(working);
+                result
+            });
+        }
+        drop((batches_in, working));
+        // The last writer's end closes `finished`.
+        while let Err(RecvTimeoutError::Timeout) = finished.recv_timeout(TICK) {
+            (job.tick)(&job.progress.snapshot());
+            if let Err(error) = lock.check() {
+                halt.set();
+                return Err(error.into());
+            }
+        }
+        (job.tick)(&job.progress.snapshot());
+        Ok(())
+    })
+}
+
+/// Gives each of the phase's files to whom it concerns.
+fn walk(
+    job: &PhaseJob,
+    phase: Phase,
+    walker: &mut Walker,
+    chunks: Sender<Vec<Document>>,
+    halt: &Halt,
+) -> Result<(), PhaseError> {
+    let mut chunk = Vec::new();
+    let mut bytes = 0;
+    let mut open = true;
+    walk_phase(job.format, job.options, phase, walker, &mut |found| {
+        if job.stop.requested().is_some() || halt.is_set() {
+            open = false;
+            return ControlFlow::Break(());
+        }
+        match found {
+            Met::Document(document) => {
+                job.progress.add_found(document.files.len() as u64);
+                bytes += document.bytes();
+                chunk.push(document);
+                if chunk.len() >= CHUNK_DOCUMENTS || bytes >= CHUNK_BYTES {
+                    bytes = 0;
+                    if chunks.send(std::mem::take(&mut chunk)).is_err() {
+                        open = false; // The reader is gone and knows why.
+                        return ControlFlow::Break(());
+                    }
+                }
+            }
+            Met::Other(note) => note(&mut job.account.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
+        ControlFlow::Continue(())
+    })?;
+    if open && !chunk.is_empty() {
+        let _ = chunks.send(chunk);
+    }
+    Ok(())
+}
+
+/// A document that the run is to look at, or something that only has to be accounted for.
+pub enum Met<'a> {
+    Document(Document),
+    Other(Box<dyn FnOnce(&mut Account) + 'a>),
+}
+
+/// Walks one phase and sorts what it finds.
+pub fn walk_phase(
+    format: &'static dyn Format,
+    options: &Options,
+    phase: Phase,
+    walker: &mut Walker,
+    each: &mut dyn FnMut(Met) -> ControlFlow<()>,
+) -> Result<(), WalkError> {
+    let classify = |path: &_| format.classify(path);
+    let phase_of_directory = |path: &_| format.phase_of_directory(path);
+    let meaning = Meaning { classify: &classify, phase_of_directory: &phase_of_directory };
+    // With `documents`, nothing else exists for the run.
+    let everything = options.documents.is_none();
+    walker.walk(&meaning, phase, &mut |found| match found {
+        Found::Document(document) if !options.kinds.contains(&document.kind) => {
+            let layout = not_asked_for(document.kind);
+            let note = move |account: &mut Account| {
+                document.files.iter().for_each(|file| account.not_migrated(&layout, file));
+            };
+            if everything {
+                each(Met::Other(Box::new(note)))
+            } else {
+                ControlFlow::Continue(())
+            }
+        }
+        Found::Document(document) => match &options.documents {
+            Some(wanted) if !wanted.contains(&document.id) => ControlFlow::Continue(()),
+            _ => each(Met::Document(document)),
+        },
+        _ if !everything => ControlFlow::Continue(()),
+        Found::NotMigrated { layout, file } => {
+            each(Met::Other(Box::new(move |account| account.not_migrated(layout, &file))))
+        }
+        Found::Problem(problem) => each(Met::Other(Box::new(move |account| account.file_problem(&problem)))),
+        Found::Warning(warning) => each(Met::Other(Box::new(move |account| account.warning(warning)))),
+    })
+}
+
+fn not_asked_for(kind: &DocumentKind) -> String {
+    match kind.name {
+        "logs" => "12 log (see --with logs)".into(),
+        name => format!("{name} (not in --only)"),
+    }
+}
+
+/// Reads, recognises and decodes chunk by chunk, and cuts batches.
+fn read(
+    job: &PhaseJob,
+    claims: &mut Claims,
+    chunks: Receiver<Vec<Document>>,
+    batches: Sender<Vec<Item>>,
+) -> Result<(), PhaseError> {
+    let mut batcher = Batcher::new(job.options.batch_rows, job.options.batch_bytes);
+    for chunk in chunks {
+        if job.stop.requested().is_some() {
+            break;
+        }
+        let known = known(job, &chunk)?;
+        let seen: Vec<Seen> = chunk
+            .into_par_iter()
+            .map(|document| {
+                let known = known.get(&document.id);
+                job.examiner.examine(document, known)
+            })
+            .collect();
+        for seen in seen {
+            let Some(item) = sort(job, claims, seen) else { continue };
+            let (rows, bytes) = item.size();
+            for batch in batcher.push(item, rows, bytes) {
+                if batches.send(batch).is_err() {
+                    return Ok(()); // The writers are gone and know why.
+                }
+            }
+        }
+    }
+    if let Some(batch) = batcher.take() {
+        let _ = batches.send(batch);
+    }
+    Ok(())
+}
+
+fn known(job: &PhaseJob, chunk: &[Document]) -> Result<HashMap<Uuid, Known>, TargetError> {
+    if job.env.fresh {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<Uuid> = chunk.iter().map(|document| document.id).collect();
+    let held = ledger::documents(&mut **locked(job.look_ups), &ids)?;
+    Ok(held
+        .into_iter()
+        .filter_map(|held| {
+            let digest = held.digest.try_into().ok()?;
+            Some((held.id, Known { digest, base_time: held.base_time }))
+        })
+        .collect())
+}
+
+/// What has to be written of a document; the rest is accounted for here.
+fn sort(job: &PhaseJob, claims: &mut Claims, seen: Seen) -> Option<Item> {
+    let account = |note: &dyn Fn(&mut Account)| note(&mut job.account.lock().unwrap_or_else(PoisonError::into_inner));
+    let reject = |document: Document, reject| Item::Reject(Box::new(Rejected { reject, document, saved: false }));
+    match seen {
+        Seen::Loaded(loaded) => match claims.claim(&loaded) {
+            Ok(()) => Some(Item::Load(loaded)),
+            Err(claimed) => Some(reject(loaded.source.document.clone(), *claimed)),
+        },
+        Seen::Large(streamed) => match claims.claim_document(&streamed.source) {
+            Ok(()) => Some(Item::Stream(streamed)),
+            Err(claimed) => Some(reject(streamed.source.document.clone(), *claimed)),
+        },
+        Seen::Rejected { document, reject: flawed } => Some(reject(document, *flawed)),
+        Seen::Unchanged { document, bytes } => {
+            account(&|account| account.unchanged(&document, bytes));
+            job.progress.add_done(document.files.len() as u64, bytes);
+            None
+        }
+        Seen::Failed { document, problem } => {
+            account(&|account| account.failed(&document, &problem));
+            job.progress.add_done(document.files.len() as u64, 0);
+            None
+        }
+    }
+}
+
+/// Writes batches until there are no more.
+fn write(job: &PhaseJob, connection: &Shared, batches: Receiver<Vec<Item>>) -> Result<(), PhaseError> {
+    for mut batch in batches {
+        let done = write::write(job.env, connection, &mut batch)?;
+        let mut account = job.account.lock().unwrap_or_else(PoisonError::into_inner);
+        for (item, done) in batch.iter().zip(&done) {
+            let document = item.document();
+            let bytes = match item {
+                Item::Load(loaded) => loaded.source.bytes,
+                Item::Stream(streamed) => streamed.source.bytes,
+                Item::Reject(rejected) => rejected.reject.bytes,
+            };
+            account.done(document, bytes, done);
+            job.progress.add_done(document.files.len() as u64, bytes);
+            job.progress.add_rows(done.rows.iter().map(|(_, count)| count).sum());
+            job.progress.add_rejects(u64::from(done.reject.is_some()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! Documents that the ledger knows and the source no longer has.
+//!
+//! They are reported and their rows stay; only `--prune` takes them out, and never rows that were
+//! edited since. A user that others refer to leaves a placeholder.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use uuid::Uuid;
+
+use crate::format::Format;
+use crate::model::document::{Anchor, Phase};
+use crate::model::ledger::{documents as d, rejects as r, residue, DOCUMENTS, REJECTS, RESIDUE};
+use crate::model::{RelPath, Row, Value};
+use crate::target::{in_transaction, select_all, Connection, Filter, TargetError};
+
+use super::account::{Account, What};
+use super::ledger::{self, uuids, LedgerDocument, LedgerReject};
+use super::options::{Options, Prefer, Removed};
+use super::write::{drop_if_unused_placeholder, is_referred_to, kind_of, live};
+
+/// Documents looked at in one go.
+const CHUNK: usize = 500;
+
+/// Finds removed documents of the run's kinds, reports them, and prunes them if asked to.
+pub fn settle_removed(
+    format: &'static dyn Format,
+    options: &Options,
+    root: &Path,
+    connection: &mut dyn Connection,
+    account: &mut Account,
+) -> Result<(), TargetError> {
+    forget_rejects(format, options, root, connection)?;
+    let mut gone = Vec::new();
+    let mut odd = None;
+    connection.select(&DOCUMENTS, &Filter::All, &mut |row| match LedgerDocument::from_row(&row) {
+        Ok(document) => {
+            if let Some(kind) = options.kinds.iter().find(|kind| kind.name == document.kind) {
+                if !any_exists(root, &document.paths()) {
+                    // What refers goes before what it refers to.
+                    gone.push((std::cmp::Reverse(kind.phase), document.id));
+                }
+            }
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            odd = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    if let Some(error) = odd {
+        return Err(error);
+    }
+    gone.sort();
+    let gone: Vec<Uuid> = gone.into_iter().map(|(_, id)| id).collect();
+    for ids in gone.chunks(CHUNK) {
+        let mut documents = ledger::documents(connection, ids)?;
+        documents.sort_by_key(|document| ids.iter().position(|id| *id == document.id));
+        for document in documents {
+            let file = document.paths().first().map_or(String::new(), |path| RelPath::from_text(path).to_string());
+            account.summary.removed += 1;
+            match options.removed {
+                Removed::Keep => account.finding(What::Removed, file, "its file is gone; its rows stay".into()),
+                Removed::Prune => prune(format, options, connection, account, &document, file)?,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn prune(
+    format: &'static dyn Format,
+    options: &Options,
+    connection: &mut dyn Connection,
+    account: &mut Account,
+    document: &LedgerDocument,
+    file: String,
+) -> Result<(), TargetError> {
+    let pruned = in_transaction(connection, |connection| take_out(format, options, connection, document))?;
+    match pruned {
+        Ok(rows) => {
+            account.summary.pruned += 1;
+            for (table, count) in rows {
+                account.summary.table_mut(table).rows += count;
+                account.summary.rows += count;
+            }
+            account.finding(What::Removed, file, "its file is gone; its rows were pruned".into());
+        }
+        Err(edits) => {
+            account.summary.kept_edited += 1;
+            account.finding(What::KeptThoughRemoved, file, edits);
+        }
+    }
+    Ok(())
+}
+
+type Rows = Vec<(&'static str, u64)>;
+
+/// Deletes a document's rows, or says why not: they were edited.
+fn take_out(
+    format: &'static dyn Format,
+    options: &Options,
+    connection: &mut dyn Connection,
+    document: &LedgerDocument,
+) -> Result<Result<Rows, String>, TargetError> {
+    let look = live::look(format, connection, document)?;
+    if let (Some(edits), Prefer::Neither) = (look.edits, options.prefer) {
+        return Ok(Err(edits));
+    }
+    let kind = kind_of(format, &document.kind);
+    let mut rows = Vec::new();
+    let referred = match (kind.phase, document.row_id) {
+        (Phase::Users, Some(row)) => is_referred_to(connection, format, kind.name, row)?,
+        _ => false,
+    };
+    for table in format.tables().iter().rev() {
+        let ids: Vec<Uuid> = look.rows.iter().filter(|(_, live)| live.table == *table).map(|(id, _)| *id).collect();
+        if ids.is_empty() {
+            continue;
+        }
+        let values = uuids(&ids);
+        let filter = Filter::In { column: 0, values: &values };
+        if referred && *table == kind.main {
+            let held = select_all(connection, table, &filter)?;
+            let retired: Vec<Row> = held.iter().map(|row| format.retire(kind.name, row)).collect();
+            connection.update(table, &retired.iter().collect::<Vec<_>>())?;
+        } else {
+            connection.delete(table, &filter)?;
+        }
+        rows.push((table.name, ids.len() as u64));
+    }
+    let id = [Value::Uuid(document.id)];
+    connection.delete(&RESIDUE, &Filter::In { column: residue::DOCUMENT_ID, values: &id })?;
+    connection.delete(&DOCUMENTS, &Filter::In { column: d::ID, values: &id })?;
+    if let (Anchor::Referenced, Some(row)) = (kind.anchor, document.row_id) {
+        let column = kind.main.columns.iter().find_map(|column| column.reference);
+        if let Some(reference) = column {
+            drop_if_unused_placeholder(connection, format, reference.kind, row)?;
+        }
+    }
+    Ok(Ok(rows))
+}
+
+/// A reject whose files are gone is nobody's concern any more.
+fn forget_rejects(
+    format: &'static dyn Format,
+    options: &Options,
+    root: &Path,
+    connection: &mut dyn Connection,
+) -> Result<(), TargetError> {
+    let mut gone = Vec::new();
+    for reject in select_all(connection, &REJECTS, &Filter::All)? {
+        let reject = LedgerReject::from_row(&reject)?;
+        let asked_for = options.kinds.iter().any(|kind| kind.name == reject.kind);
+        if asked_for && !any_exists(root, &reject.paths()) {
+            gone.push(Value::Uuid(reject.document));
+        }
+    }
+    if !gone.is_empty() {
+        tracing::info!(format = format.name(), count = gone.len(), "rejects whose files are gone are forgotten");
+        connection.delete(&REJECTS, &Filter::In { column: r::DOCUMENT_ID, values: &gone })?;
+    }
+    Ok(())
+}
+
+fn any_exists(root: &Path, paths: &[String]) -> bool {
+    // A file that cannot be looked at is not known to be gone.
+    paths.iter().any(|path| {
+        root.join(RelPath::from_text(path).as_path()).symlink_metadata().map_or_else(
+            |error| !matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory),
+            |_| true,
+        )
+    })
+}

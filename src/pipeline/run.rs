@@ -1,0 +1,366 @@
+//! A migration from the lock to the closing row.
+//!
+//! Whatever ends a run early leaves a state from which the same command goes on: every batch holds
+//! rows and ledger together, and what the ledger does not know is simply new.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::exec::{CrewError, Progress, Signal, Snapshot, Stop};
+use crate::format::Format;
+use crate::model::ledger::{DOCUMENTS, REJECTS, RUNS};
+use crate::model::summary::Unbalanced;
+use crate::model::{Instant, Phase, Row, Value};
+use crate::source::{ReadOptions, WalkError, WalkOptions, Walker};
+use crate::target::{
+    select_all, Connection, Durability, Filter, Holder, Lock, LockError, Target, TargetError, TargetErrorKind,
+};
+
+use super::account::Account;
+use super::claims::Claims;
+use super::examine::Examiner;
+use super::options::{Mode, Options};
+use super::phase::{self, walk_phase, Met, PhaseError, PhaseJob};
+use super::reject_files::RejectFiles;
+use super::removed::settle_removed;
+use super::write::{locked, Env, Shared, WriteError};
+
+/// How long a legacy writer may hold its lock before its file counts as unreadable.
+pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Makes the schema ready, or says why it cannot be.
+pub type Prepare<'a> = dyn Fn(&mut dyn Connection) -> Result<(), Box<dyn Error + Send + Sync>> + Sync + 'a;
+
+/// Everything that a migration needs.
+pub struct Job<'a> {
+    pub format: &'static dyn Format,
+    pub source: &'a Path,
+    pub target: &'a dyn Target,
+    pub prepare: &'a Prepare<'a>,
+    pub options: &'a Options,
+    /// For the ledger, e.g. `migrate data`; holds no secret.
+    pub command: &'a str,
+    /// Who runs it, for whoever finds the target locked.
+    pub holder: &'a str,
+    pub stop: &'a Stop,
+    pub progress: &'a Progress,
+    /// Called on this thread several times a second.
+    pub tick: &'a (dyn Fn(&Snapshot) + Sync),
+}
+
+/// What a run did.
+#[derive(Debug)]
+pub struct Report {
+    pub run: Uuid,
+    pub account: Account,
+    pub mode: &'static str,
+    pub mode_reason: &'static str,
+    pub dry_run: bool,
+    pub seconds: f64,
+    pub stopped: Option<Signal>,
+    /// Where the rejects of this run are, if there are any.
+    pub rejects_directory: Option<PathBuf>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Source(#[from] WalkError),
+    #[error("nothing in {} is a document that this run would load", source_path.display())]
+    NothingKnown { source_path: PathBuf },
+    #[error("the directory for rejects, {}, is below the source", directory.display())]
+    RejectsInSource { directory: PathBuf },
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error("cannot make the database's schema ready")]
+    Schema(#[source] Box<dyn Error + Send + Sync>),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error("the account of the run does not add up, which is a mistake in transload")]
+    Unbalanced(#[from] Unbalanced),
+    #[error("a part of the run broke down, which is a mistake in transload")]
+    Broken(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// Moves the documents of the source into the target.
+///
+/// # Errors
+/// What made it impossible to go on. What was committed by then stays; the same command resumes.
+pub fn migrate(job: &Job) -> Result<Report, RunError> {
+    let begun = std::time::Instant::now();
+    let mut walker = Walker::new(WalkOptions { root: job.source.to_owned(), follow_links: job.options.follow_links })?;
+    check_rejects_directory(job)?;
+    if !has_documents(job.format, job.options, &mut walker)? {
+        return Err(RunError::NothingKnown { source_path: job.source.to_owned() });
+    }
+    let rehearsal = match job.options.mode {
+        Mode::DryRun => job.target.rehearsal()?,
+        Mode::Real => None,
+    };
+    let target = rehearsal.as_deref().unwrap_or(job.target);
+    let started = Instant::now();
+    let mut lock = target.lock(&Holder { name: job.holder.to_owned(), since: started })?;
+    let mut run = Run::open(job, target, started)?;
+    let result = run.go(&mut walker, &mut *lock);
+    let closed = run.close(&result);
+    let mut report = match (result, closed) {
+        (Ok(report), Ok(())) => report,
+        // The first error is the one that matters.
+        (Err(error), _) | (Ok(_), Err(error)) => return Err(error),
+    };
+    report.seconds = begun.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// Whether there is anything to load at all.
+fn has_documents(format: &'static dyn Format, options: &Options, walker: &mut Walker) -> Result<bool, WalkError> {
+    let mut found = options.documents.is_some();
+    for phase in Phase::ALL {
+        if found {
+            break;
+        }
+        walk_phase(format, options, phase, walker, &mut |met| match met {
+            Met::Document(_) => {
+                found = true;
+                std::ops::ControlFlow::Break(())
+            }
+            Met::Other(_) => std::ops::ControlFlow::Continue(()),
+        })?;
+    }
+    Ok(found)
+}
+
+/// The source is never written to, not even by rejects.
+fn check_rejects_directory(job: &Job) -> Result<(), RunError> {
+    let directory = &job.options.rejects_directory;
+    let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.clone());
+    // What does not exist yet lies where its nearest existing ancestor lies.
+    let existing = absolute.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
+    match (existing, job.source.canonicalize()) {
+        (Some(place), Ok(source)) if place.starts_with(&source) => {
+            Err(RunError::RejectsInSource { directory: directory.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A run with its connections.
+struct Run<'a> {
+    job: &'a Job<'a>,
+    target: &'a dyn Target,
+    id: Uuid,
+    started: Instant,
+    /// The dry run's only connection; else the one for the run's own row.
+    main: Shared,
+    dry_run: bool,
+    phase: &'static str,
+}
+
+impl<'a> Run<'a> {
+    /// Connects, makes the schema ready and notes that the run has begun.
+    fn open(job: &'a Job<'a>, target: &'a dyn Target, started: Instant) -> Result<Run<'a>, RunError> {
+        let dry_run = job.options.mode == Mode::DryRun;
+        let mut main = target.connect(Durability::Full)?;
+        if dry_run {
+            // Everything from here on is undone when the connection is dropped or rolled back.
+            main.begin()?;
+        }
+        (job.prepare)(&mut *main).map_err(RunError::Schema)?;
+        let run = Run { job, target, id: Uuid::now_v7(), started, main: Mutex::new(main), dry_run, phase: "starting" };
+        run.note_interrupted()?;
+        locked(&run.main).insert(&RUNS, &[&run.row("running", None, None)])?;
+        Ok(run)
+    }
+
+    /// Under the lock nobody else runs: a row that says so is a run that was killed.
+    fn note_interrupted(&self) -> Result<(), TargetError> {
+        let mut connection = locked(&self.main);
+        let state = RUNS.column("state").expect("the ledger's own column");
+        let running = [Value::Text("running".into())];
+        let mut rows = select_all(&mut **connection, &RUNS, &Filter::In { column: state, values: &running })?;
+        for row in &mut rows {
+            row.0[state] = Value::Text("interrupted".into());
+        }
+        match rows.is_empty() {
+            true => Ok(()),
+            false => connection.update(&RUNS, &rows.iter().collect::<Vec<_>>()).map(|_| ()),
+        }
+    }
+
+    fn go(&mut self, walker: &mut Walker, lock: &mut dyn Lock) -> Result<Report, RunError> {
+        let job = self.job;
+        let options = job.options;
+        let (fresh, no_rejects) = self.is_fresh()?;
+        let examiner = Examiner {
+            format: job.format,
+            root: job.source,
+            read: ReadOptions {
+                whole_bytes: options.whole_bytes,
+                lock_patience: LOCK_PATIENCE,
+                follow_links: options.follow_links,
+            },
+            zone: options.zone.clone(),
+            limits: self.target.capabilities().limits,
+            part_rows: options.batch_rows,
+            part_bytes: options.batch_bytes,
+        };
+        let reject_files = RejectFiles::new(job.source, &options.rejects_directory, self.id, self.dry_run);
+        let env = Env {
+            format: job.format,
+            target: self.target,
+            examiner: &examiner,
+            run: self.id,
+            prefer: options.prefer,
+            fresh,
+            no_rejects,
+            dry_run: self.dry_run,
+            reject_files: &reject_files,
+            stop: job.stop,
+        };
+        let account = Mutex::new(Account::new(job.format.tables().iter().map(|table| table.name)));
+        let own = self.connections()?;
+        let (writers, look_ups) = match &own {
+            Some((writers, look_ups)) => (writers.as_slice(), look_ups),
+            None => (std::slice::from_ref(&self.main), &self.main),
+        };
+        let mut claims = Claims::new(job.format, job.source);
+        for phase in Phase::ALL {
+            if job.stop.requested().is_some() {
+                break;
+            }
+            self.phase = phase.name();
+            if !self.dry_run {
+                locked(&self.main).update(&RUNS, &[&self.row("running", None, None)])?;
+            }
+            let phase_job = PhaseJob {
+                format: job.format,
+                options,
+                examiner: &examiner,
+                env: &env,
+                writers,
+                look_ups,
+                account: &account,
+                progress: job.progress,
+                stop: job.stop,
+                tick: job.tick,
+            };
+            phase::run(&phase_job, phase, walker, &mut claims, lock).map_err(run_error)?;
+        }
+        let mut account = account.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let stopped = job.stop.requested();
+        if stopped.is_none() && options.documents.is_none() && !fresh {
+            let mut connection = locked(&self.main);
+            settle_removed(job.format, options, job.source, &mut **connection, &mut account)?;
+        }
+        account.summary.check()?;
+        account.sort();
+        let rejects = account.summary.documents.rejected > 0 && !self.dry_run;
+        Ok(Report {
+            run: self.id,
+            account,
+            mode: "online",
+            mode_reason: "constraints and indexes stay in place",
+            dry_run: self.dry_run,
+            seconds: 0.0,
+            stopped,
+            rejects_directory: rejects.then(|| reject_files.directory().to_owned()),
+        })
+    }
+
+    /// Whether ledger and tables are empty, and whether there are no rejects.
+    fn is_fresh(&self) -> Result<(bool, bool), TargetError> {
+        let mut connection = locked(&self.main);
+        let mut fresh = connection.is_empty(&DOCUMENTS)?;
+        for table in self.job.format.tables() {
+            fresh = fresh && connection.is_empty(table)?;
+        }
+        let no_rejects = connection.is_empty(&REJECTS)?;
+        Ok((fresh, no_rejects))
+    }
+
+    /// Connections for the writers and for look-ups; `None` for a dry run, which has only one.
+    fn connections(&self) -> Result<Option<(Vec<Shared>, Shared)>, TargetError> {
+        if self.dry_run {
+            return Ok(None);
+        }
+        let count = self.job.options.writers.clamp(1, self.target.capabilities().max_writers.max(1));
+        // A crash of the server may lose the last batches, but rows and ledger together, so the
+        // next run loads them again; the run's closing row is on disk before success is told.
+        let connect = || self.target.connect(Durability::Relaxed).map(Mutex::new);
+        let writers = (0..count).map(|_| connect()).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some((writers, connect()?)))
+    }
+
+    /// The run's closing row, after all writers have joined; or everything undone.
+    fn close(&self, result: &Result<Report, RunError>) -> Result<(), RunError> {
+        let mut connection = locked(&self.main);
+        if self.dry_run {
+            connection.rollback()?;
+            return Ok(());
+        }
+        let (state, summary) = match result {
+            Ok(report) if report.stopped.is_some() => ("stopped", Some(&report.account)),
+            Ok(report) => ("done", Some(&report.account)),
+            Err(_) => ("failed", None),
+        };
+        let summary = summary.map(|account| summary_json(account));
+        let row = self.row(state, Some(Instant::now()), summary);
+        match connection.update(&RUNS, &[&row]) {
+            Err(error) if error.kind == TargetErrorKind::Lost => {
+                *connection = self.target.connect(Durability::Full)?;
+                connection.update(&RUNS, &[&row])?;
+            }
+            other => {
+                other?;
+            }
+        }
+        Ok(())
+    }
+
+    fn row(&self, state: &str, finished: Option<Instant>, summary: Option<String>) -> Row {
+        Row(vec![
+            Value::Uuid(self.id),
+            Value::Text(self.job.command.to_owned()),
+            Value::Text(env!("CARGO_PKG_VERSION").to_owned()),
+            Value::Text(crate::model::RelPath::new(self.job.source).to_text()),
+            Value::Text(self.job.holder.to_owned()),
+            Value::Text(state.to_owned()),
+            Value::Text(self.phase.to_owned()),
+            Value::Text("online".to_owned()),
+            Value::Time(self.started),
+            Value::time_or_null(finished),
+            summary.map_or(Value::Null, Value::Json),
+        ])
+    }
+}
+
+/// The counts for the ledger.
+fn summary_json(account: &Account) -> String {
+    let summary = &account.summary;
+    serde_json::json!({
+        "files": summary.files,
+        "documents": summary.documents,
+        "accepted": summary.accepted,
+        "rows": summary.rows,
+        "bytes": summary.bytes,
+        "removed": summary.removed,
+        "pruned": summary.pruned,
+        "reasons": summary.reasons,
+    })
+    .to_string()
+}
+
+fn run_error(error: CrewError<PhaseError>) -> RunError {
+    match error {
+        CrewError::Failed(PhaseError::Walk(error)) => error.into(),
+        CrewError::Failed(PhaseError::Target(error)) => error.into(),
+        CrewError::Failed(PhaseError::Write(error)) => error.into(),
+        other => RunError::Broken(other.into()),
+    }
+}

@@ -1,0 +1,440 @@
+//! One attempt to write a batch: one transaction, all or nothing.
+//!
+//! New documents go into the tables together, table by table; a document that the database knows
+//! already, in whatever way, is replaced on its own. The ledger's rows are in the same commit, so
+//! a batch whose commit was answered by silence is recognised when it is tried again.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use uuid::Uuid;
+
+use crate::model::document::{Anchor, Phase};
+use crate::model::ledger::{rejects as r, DOCUMENTS, REJECTS, RESIDUE};
+use crate::model::{DocumentOutcome, Flaw, Row, Table, Value};
+use crate::pipeline::examine::Undecoded;
+use crate::pipeline::item::{Item, Loaded, Rejected};
+use crate::pipeline::ledger::{self, LedgerDocument, LedgerReject};
+use crate::source::ReadProblem;
+use crate::target::{in_transaction, Connection, Filter, TargetError};
+
+use super::insert::{anchor_of, ledger_document, residue_row, Packed};
+use super::references::{rows_in, settle_waiting};
+use super::replace::{Begun, ReplaceError, Replacement};
+use super::{Done, Env};
+
+/// Why an attempt was rolled back.
+#[derive(Debug)]
+pub enum AttemptError {
+    /// This document has to be rejected; the others may go again.
+    Flaw {
+        index: usize,
+        flaw: Flaw,
+    },
+    /// This document could not be read to its end.
+    Unreadable {
+        index: usize,
+        problem: ReadProblem,
+    },
+    Target(TargetError),
+}
+
+impl From<TargetError> for AttemptError {
+    fn from(error: TargetError) -> AttemptError {
+        AttemptError::Target(error)
+    }
+}
+
+/// Writes the items but those in `skip`. `careful`: look up what the database holds even if it
+/// was empty when the run began.
+pub fn attempt(
+    env: &Env,
+    connection: &mut dyn Connection,
+    items: &mut [Item],
+    skip: &[usize],
+    careful: bool,
+) -> Result<Vec<Done>, AttemptError> {
+    in_transaction(connection, |connection| {
+        let mut attempt = Attempt { env, connection, careful: careful || !env.fresh, settle: BTreeSet::new() };
+        attempt.run(items, skip)
+    })
+}
+
+struct Attempt<'a> {
+    env: &'a Env<'a>,
+    connection: &'a mut dyn Connection,
+    careful: bool,
+    /// References of whose meaning something has changed: kind and text.
+    settle: BTreeSet<(&'static str, String)>,
+}
+
+/// How a document goes into the database.
+#[derive(Clone, Copy, PartialEq)]
+enum Route {
+    /// Nothing of it is there.
+    Insert,
+    Replace,
+    /// The batch was committed before; only its answer was lost.
+    Written,
+    Reject,
+    Skip,
+}
+
+impl Attempt<'_> {
+    fn run(&mut self, items: &mut [Item], skip: &[usize]) -> Result<Vec<Done>, AttemptError> {
+        let ids: Vec<Uuid> = items.iter().map(Item::id).collect();
+        let known: HashMap<Uuid, LedgerDocument> = match self.careful {
+            true => ledger::documents(self.connection, &ids)?.into_iter().map(|held| (held.id, held)).collect(),
+            false => HashMap::new(),
+        };
+        let rejects: HashMap<Uuid, LedgerReject> = match self.careful || !self.env.no_rejects {
+            true => ledger::rejects(self.connection, &ids)?.into_iter().map(|held| (held.document, held)).collect(),
+            false => HashMap::new(),
+        };
+        self.fill_references(items)?;
+        let routes = self.routes(items, skip, &known)?;
+        let mut done: Vec<Done> =
+            items.iter().zip(&routes).map(|(item, route)| Done::new(outcome(item, *route))).collect();
+        self.insert(items, &routes, &mut done)?;
+        for (index, item) in items.iter().enumerate() {
+            match (routes[index], item) {
+                (Route::Replace, _) => self.replace(index, item, known.get(&item.id()), &mut done[index])?,
+                (Route::Written, Item::Load(loaded)) => describe(loaded, &mut done[index]),
+                (Route::Reject, Item::Reject(rejected)) => {
+                    self.reject(rejected, rejects.get(&item.id()), &mut done[index])?;
+                }
+                _ => {}
+            }
+        }
+        self.drop_settled_rejects(items, &done, &rejects)?;
+        self.settle(items, &mut done)?;
+        Ok(done)
+    }
+
+    /// Resolves what the loaded documents refer to, and makes the placeholders that are missing.
+    fn fill_references(&mut self, items: &mut [Item]) -> Result<(), AttemptError> {
+        let mut wanted = Vec::new();
+        for item in items.iter() {
+            if let Item::Load(loaded) = item {
+                for slot in &loaded.slots {
+                    let column = &loaded.parts[slot.part].table.columns[slot.column];
+                    let reference = column.reference.expect("a slot stands in a column that refers");
+                    wanted.push((reference, slot.reference.as_str(), loaded.source.base_time));
+                }
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let (resolved, made) = super::replace::fill(self.env, self.connection, self.careful, &wanted)?;
+        self.settle.extend(made);
+        for item in items.iter_mut() {
+            if let Item::Load(loaded) = item {
+                let Loaded { parts, slots, .. } = &mut **loaded;
+                for slot in slots {
+                    let value = resolved.get(&slot.reference).copied().map_or(Value::Null, Value::Uuid);
+                    parts[slot.part].rows[slot.row].0[slot.column] = value;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn routes(
+        &mut self,
+        items: &[Item],
+        skip: &[usize],
+        known: &HashMap<Uuid, LedgerDocument>,
+    ) -> Result<Vec<Route>, AttemptError> {
+        let mut routes: Vec<Route> = items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| match item {
+                _ if skip.contains(&index) => Route::Skip,
+                Item::Reject(_) => Route::Reject,
+                Item::Stream(_) => Route::Replace,
+                Item::Load(loaded) => match known.get(&item.id()) {
+                    None => Route::Insert,
+                    Some(held) if held.digest == loaded.source.digest && held.run == self.env.run => Route::Written,
+                    Some(_) => Route::Replace,
+                },
+            })
+            .collect();
+        if self.careful {
+            let taken = self.taken(items, &routes)?;
+            for (item, route) in items.iter().zip(&mut routes) {
+                if let (Item::Load(loaded), Route::Insert) = (item, *route) {
+                    let keys =
+                        loaded.parts.iter().flat_map(|part| part.rows.iter().flat_map(|row| keys(part.table, row)));
+                    if keys.into_iter().any(|key| taken.contains(&key)) {
+                        *route = Route::Replace;
+                    }
+                }
+            }
+        }
+        Ok(routes)
+    }
+
+    /// The keys that the database holds already, of those that new documents are about to use.
+    fn taken(&mut self, items: &[Item], routes: &[Route]) -> Result<HashSet<Key>, AttemptError> {
+        let mut taken = HashSet::new();
+        for table in self.env.format.tables() {
+            let Some(&first) = table.natural_key.first() else { continue };
+            let (mut ids, mut values) = (Vec::new(), Vec::new());
+            for (item, _) in items.iter().zip(routes).filter(|(_, route)| **route == Route::Insert) {
+                let Item::Load(loaded) = item else { continue };
+                for part in loaded.parts.iter().filter(|part| part.table == *table) {
+                    for row in &part.rows {
+                        if loaded.source.document.kind.anchor == Anchor::FirstRow {
+                            ids.push(row.0[0].clone());
+                        }
+                        if row.0[first] != Value::Null && values.last() != Some(&row.0[first]) {
+                            values.push(row.0[first].clone());
+                        }
+                    }
+                }
+            }
+            for (column, values) in [(0, ids), (first, values)] {
+                for row in rows_in(self.connection, table, column, &values)? {
+                    taken.extend(keys(table, &row));
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    /// New documents, table by table, parents first.
+    fn insert(&mut self, items: &[Item], routes: &[Route], done: &mut [Done]) -> Result<(), AttemptError> {
+        let new = || {
+            items.iter().zip(routes).enumerate().filter_map(|(index, (item, route))| match (item, route) {
+                (Item::Load(loaded), Route::Insert) => Some((index, loaded)),
+                _ => None,
+            })
+        };
+        for table in self.env.format.tables() {
+            let parts = new().flat_map(|(_, loaded)| &loaded.parts).filter(|part| part.table == *table);
+            let rows: Vec<&Row> = parts.flat_map(|part| &part.rows).collect();
+            if !rows.is_empty() {
+                self.connection.insert(table, &rows)?;
+            }
+        }
+        let (mut documents, mut residues) = (Vec::new(), Vec::new());
+        for (index, loaded) in new() {
+            describe(loaded, &mut done[index]);
+            let row_id = loaded.parts.first().and_then(|part| anchor_of(loaded.source.document.kind.anchor, part));
+            let reference = reference_of(self.env, loaded);
+            let notes = &loaded.decoded.notes;
+            documents.push(ledger_document(&loaded.source, self.env.run, row_id, reference, notes).to_row());
+            for (number, part) in loaded.parts.iter().enumerate() {
+                let packed = Packed::of(&part.rows);
+                residues.push(residue_row(
+                    loaded.source.document.id,
+                    number,
+                    part.table.name,
+                    packed,
+                    part.residue.clone(),
+                ));
+            }
+        }
+        for (table, rows) in [(&DOCUMENTS, documents), (&RESIDUE, residues)] {
+            if !rows.is_empty() {
+                self.connection.insert(table, &rows.iter().collect::<Vec<_>>())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A document that the database knows, or one too large to be held.
+    fn replace(
+        &mut self,
+        index: usize,
+        item: &Item,
+        known: Option<&LedgerDocument>,
+        done: &mut Done,
+    ) -> Result<(), AttemptError> {
+        let source = match item {
+            Item::Load(loaded) => &loaded.source,
+            Item::Stream(streamed) => &streamed.source,
+            Item::Reject(_) => unreachable!("a reject has a route of its own"),
+        };
+        let mut replacement = match Replacement::begin(self.env, self.connection, source, known.cloned())? {
+            Begun::Ready(replacement) => replacement,
+            Begun::Conflict(found) => return conflict(done, found),
+        };
+        let result = match item {
+            Item::Load(loaded) => loaded
+                .parts
+                .iter()
+                .try_for_each(|part| replacement.part(part))
+                .map(|()| (loaded.decoded.clone(), replacement)),
+            Item::Stream(streamed) => {
+                let mut failure = None;
+                let decoded =
+                    self.env.examiner.decode(source, &streamed.reading, &mut |part| match replacement.part(&part) {
+                        Ok(()) => std::ops::ControlFlow::Continue(()),
+                        Err(error) => {
+                            failure = Some(error);
+                            std::ops::ControlFlow::Break(())
+                        }
+                    });
+                match (decoded, failure) {
+                    (_, Some(failure)) => Err(failure),
+                    (Ok(decoded), None) => Ok((decoded, replacement)),
+                    (Err(Undecoded::Flaw(flaw)), None) => return Err(AttemptError::Flaw { index, flaw }),
+                    (Err(Undecoded::Read(problem)), None) => return Err(AttemptError::Unreadable { index, problem }),
+                    (Err(Undecoded::Stopped), None) => unreachable!("it stops only for a failure"),
+                }
+            }
+            Item::Reject(_) => unreachable!("a reject has a route of its own"),
+        };
+        match result {
+            Ok((decoded, replacement)) => {
+                let mut notes = decoded.notes.clone();
+                let replaced = replacement.finish(&mut notes)?;
+                done.rows.extend(replaced.rows);
+                self.settle.extend(replaced.settle);
+                (done.notes, done.layouts, done.records) = (notes, decoded.layouts, decoded.records);
+                Ok(())
+            }
+            Err(ReplaceError::Conflict(found)) => conflict(done, found),
+            Err(ReplaceError::Flaw(flaw)) => Err(AttemptError::Flaw { index, flaw }),
+            Err(ReplaceError::Target(error)) => Err(error.into()),
+        }
+    }
+
+    fn reject(
+        &mut self,
+        rejected: &Rejected,
+        held: Option<&LedgerReject>,
+        done: &mut Done,
+    ) -> Result<(), AttemptError> {
+        let reject = LedgerReject::new(&rejected.reject, self.env.run);
+        match held {
+            Some(held) if held.is_same(&reject) => done.accepted = held.accepted.is_some(),
+            Some(_) => {
+                self.connection.update(&REJECTS, &[&reject.to_row()])?;
+            }
+            None => self.connection.insert(&REJECTS, &[&reject.to_row()])?,
+        }
+        done.reject = Some(rejected.reject.clone());
+        Ok(())
+    }
+
+    /// What loads now is no reject any more.
+    fn drop_settled_rejects(
+        &mut self,
+        items: &[Item],
+        done: &[Done],
+        rejects: &HashMap<Uuid, LedgerReject>,
+    ) -> Result<(), AttemptError> {
+        let loads = |done: &Done| matches!(done.outcome, DocumentOutcome::Loaded | DocumentOutcome::Updated);
+        let settled: Vec<Value> = items
+            .iter()
+            .zip(done)
+            .filter(|(item, done)| loads(done) && rejects.contains_key(&item.id()))
+            .map(|(item, _)| Value::Uuid(item.id()))
+            .collect();
+        if !settled.is_empty() {
+            self.connection.delete(&REJECTS, &Filter::In { column: r::DOCUMENT_ID, values: &settled })?;
+        }
+        Ok(())
+    }
+
+    /// Documents that waited for what this batch has written.
+    fn settle(&mut self, items: &[Item], done: &mut [Done]) -> Result<(), AttemptError> {
+        if !self.careful {
+            return Ok(()); // Nothing can wait that was not there before the run.
+        }
+        let mut by_kind: HashMap<&'static str, BTreeSet<String>> = HashMap::new();
+        for (kind, reference) in std::mem::take(&mut self.settle) {
+            by_kind.entry(kind).or_default().insert(reference);
+        }
+        for (item, done) in items.iter().zip(done.iter()) {
+            let Item::Load(loaded) = item else { continue };
+            let document = &loaded.source.document;
+            let written = matches!(done.outcome, DocumentOutcome::Loaded | DocumentOutcome::Updated);
+            if document.kind.phase == Phase::Users && written {
+                let references = by_kind.entry(document.kind.name).or_default();
+                references.insert(document.key.clone());
+                references.extend(
+                    loaded
+                        .parts
+                        .iter()
+                        .flat_map(|part| part.rows.iter().flat_map(|row| natural_texts(part.table, row))),
+                );
+            }
+        }
+        for (kind, references) in by_kind {
+            let changed = settle_waiting(self.connection, self.env.format, kind, &references)?;
+            if let Some(first) = done.first_mut() {
+                changed.into_iter().for_each(|(table, count)| first.add_rows(table, count));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn outcome(item: &Item, route: Route) -> DocumentOutcome {
+    let known = match item {
+        Item::Load(loaded) => loaded.source.known,
+        Item::Stream(streamed) => streamed.source.known,
+        Item::Reject(_) => false,
+    };
+    match route {
+        Route::Skip => DocumentOutcome::Failed,
+        Route::Reject => DocumentOutcome::Rejected,
+        _ if known => DocumentOutcome::Updated,
+        _ => DocumentOutcome::Loaded,
+    }
+}
+
+fn conflict(done: &mut Done, found: String) -> Result<(), AttemptError> {
+    done.outcome = DocumentOutcome::Conflict;
+    done.conflict = Some(found);
+    Ok(())
+}
+
+fn describe(loaded: &Loaded, done: &mut Done) {
+    for part in &loaded.parts {
+        done.add_rows(part.table.name, part.rows.len() as u64);
+    }
+    done.notes = loaded.decoded.notes.clone();
+    done.layouts = loaded.decoded.layouts.clone();
+    done.records = loaded.decoded.records;
+}
+
+fn reference_of(env: &Env, loaded: &Loaded) -> Option<String> {
+    let slot = loaded.slots.first()?;
+    let kind = loaded.parts[slot.part].table.columns[slot.column].reference?.kind;
+    Some(env.format.reference_key(kind, &slot.reference))
+}
+
+/// Text values of a natural key, by which others may refer to the row.
+pub fn natural_texts<'a>(table: &'a Table, row: &'a Row) -> impl Iterator<Item = String> + 'a {
+    table.natural_key.iter().filter_map(|at| row.0[*at].as_text()).map(str::to_owned)
+}
+
+/// What identifies a row: its id, and its natural key if that has no NULL.
+type Key = (&'static str, String);
+
+fn keys(table: &'static Table, row: &Row) -> Vec<Key> {
+    let mut keys = vec![(table.name, row.id().to_string())];
+    keys.extend(natural_key(table, row).map(|key| (table.name, key)));
+    keys
+}
+
+/// The natural key as one text; `None` if the table has none or a value is NULL.
+pub fn natural_key(table: &Table, row: &Row) -> Option<String> {
+    if table.natural_key.is_empty() {
+        return None;
+    }
+    let mut key = String::new();
+    for &at in table.natural_key {
+        match &row.0[at] {
+            Value::Text(text) => key.push_str(text),
+            Value::Uuid(id) => key.push_str(&id.to_string()),
+            _ => return None,
+        }
+        key.push('\0');
+    }
+    Some(key)
+}

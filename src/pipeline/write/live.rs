@@ -1,0 +1,107 @@
+//! A document's rows as the database holds them, against what the ledger says was written.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use uuid::Uuid;
+
+use crate::format::Format;
+use crate::model::digest::{self, ROW_DIGEST};
+use crate::model::ledger::{residue as r, RESIDUE};
+use crate::model::{Row, Table, Value};
+use crate::pipeline::ledger::{uuids, LedgerDocument};
+use crate::target::{Connection, Filter, TargetError};
+
+use super::attempt::natural_texts;
+use super::insert::unpack_ids;
+
+/// Rows looked up at a time.
+const LOOK_UP: usize = 2_000;
+
+/// One row in the database.
+pub struct Live {
+    pub table: &'static Table,
+    pub digest: [u8; ROW_DIGEST],
+    /// Whether the document still has it.
+    pub seen: bool,
+}
+
+impl Live {
+    pub fn new(table: &'static Table, row: &Row) -> Live {
+        Live { table, digest: digest::row(row), seen: false }
+    }
+}
+
+/// What a look at a document's rows found.
+pub struct Look {
+    /// All rows that are the document's, and all that stand below its own row.
+    pub rows: HashMap<Uuid, Live>,
+    /// Text by which other documents may refer to its rows.
+    pub natural_texts: Vec<String>,
+    /// What differs from what was written, in a few words.
+    pub edits: Option<String>,
+}
+
+/// Reads the rows and compares their digests.
+pub fn look(
+    format: &dyn Format,
+    connection: &mut dyn Connection,
+    document: &LedgerDocument,
+) -> Result<Look, TargetError> {
+    let mut recorded = recorded(connection, format, document.id)?;
+    let (mut edited, mut added) = (0u64, 0u64);
+    let mut rows = HashMap::new();
+    let mut texts = Vec::new();
+    for table in format.tables() {
+        let of_table: Vec<Uuid> = recorded.iter().filter(|(_, held)| held.0 == *table).map(|(id, _)| *id).collect();
+        let mut compare = |row: Row| {
+            let live = Live::new(table, &row);
+            match recorded.remove(&row.id()) {
+                Some((_, written)) => edited += u64::from(written != live.digest),
+                None => added += 1,
+            }
+            texts.extend(natural_texts(table, &row));
+            rows.insert(row.id(), live);
+            ControlFlow::Continue(())
+        };
+        // A document's own children are all rows below its row, whoever wrote them.
+        if let (Some(parent), Some(anchor)) = (table.parent, document.row_id) {
+            let values = [Value::Uuid(anchor)];
+            connection.select(table, &Filter::In { column: parent, values: &values }, &mut compare)?;
+        } else {
+            for ids in of_table.chunks(LOOK_UP) {
+                connection.select(table, &Filter::In { column: 0, values: &uuids(ids) }, &mut compare)?;
+            }
+        }
+    }
+    let gone = recorded.len() as u64;
+    let found: Vec<String> = [(edited, "edited"), (gone, "deleted"), (added, "added")]
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let edits =
+        (!found.is_empty()).then(|| format!("rows in the database since they were written: {}", found.join(", ")));
+    Ok(Look { rows, natural_texts: texts, edits })
+}
+
+type Recorded = HashMap<Uuid, (&'static Table, [u8; ROW_DIGEST])>;
+
+/// The rows that the ledger says the document has, with their digests as written.
+fn recorded(connection: &mut dyn Connection, format: &dyn Format, document: Uuid) -> Result<Recorded, TargetError> {
+    let mut recorded = Recorded::new();
+    let values = [Value::Uuid(document)];
+    connection.select(&RESIDUE, &Filter::In { column: r::DOCUMENT_ID, values: &values }, &mut |part| {
+        let name = part.0[r::TABLE_NAME].as_text();
+        if let Some(table) = format.tables().iter().find(|table| Some(table.name) == name) {
+            let ids = unpack_ids(part.0[r::ROW_IDS].as_bytes().unwrap_or_default());
+            let digests = part.0[r::ROW_DIGESTS].as_bytes().unwrap_or_default().chunks_exact(ROW_DIGEST);
+            recorded.extend(
+                ids.zip(digests)
+                    .map(|(id, digest)| (id, (*table, digest.try_into().expect("chunks have this length")))),
+            );
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(recorded)
+}

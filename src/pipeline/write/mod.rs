@@ -1,0 +1,199 @@
+//! Writing batches: one transaction each, tried again where that can help, and narrowed down to the
+//! document where the data is at fault.
+
+mod attempt;
+mod insert;
+pub mod live;
+mod owners;
+mod references;
+mod replace;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::exec::{Stop, PAUSES};
+use crate::format::Format;
+use crate::model::{DocumentOutcome, Flaw, Note, Place, Reason, Reject};
+use crate::source::ReadProblem;
+use crate::target::{Connection, Durability, Target, TargetError, TargetErrorKind};
+
+use super::examine::Examiner;
+use super::item::{reject, Item, Rejected};
+use super::options::Prefer;
+use super::reject_files::{RejectFileError, RejectFiles};
+
+pub use attempt::AttemptError;
+pub use references::{drop_if_unused_placeholder, is_referred_to, kind_of};
+
+/// What all writers of a run share.
+pub struct Env<'a> {
+    pub format: &'static dyn Format,
+    pub target: &'a dyn Target,
+    pub examiner: &'a Examiner<'a>,
+    pub run: Uuid,
+    pub prefer: Prefer,
+    /// Whether ledger and target tables were empty when the run began: then nothing has to be
+    /// looked up that this run did not write.
+    pub fresh: bool,
+    /// Whether the ledger held no reject when the run began.
+    pub no_rejects: bool,
+    /// A dry run is one transaction on one connection: what is lost cannot be repeated.
+    pub dry_run: bool,
+    pub reject_files: &'a RejectFiles,
+    pub stop: &'a Stop,
+}
+
+/// What became of one item of a batch, once the batch is committed.
+#[derive(Debug)]
+pub struct Done {
+    pub outcome: DocumentOutcome,
+    /// Rows inserted, updated or deleted, by table.
+    pub rows: Vec<(&'static str, u64)>,
+    pub notes: Vec<Note>,
+    pub layouts: Vec<&'static str>,
+    pub records: u64,
+    pub reject: Option<Reject>,
+    /// For a reject that somebody accepted.
+    pub accepted: bool,
+    /// For a document that could not be read.
+    pub problem: Option<ReadProblem>,
+    /// For a conflict: what was found.
+    pub conflict: Option<String>,
+}
+
+impl Done {
+    pub fn new(outcome: DocumentOutcome) -> Done {
+        Done {
+            outcome,
+            rows: Vec::new(),
+            notes: Vec::new(),
+            layouts: Vec::new(),
+            records: 0,
+            reject: None,
+            accepted: false,
+            problem: None,
+            conflict: None,
+        }
+    }
+
+    pub fn add_rows(&mut self, table: &'static str, count: u64) {
+        match self.rows.iter_mut().find(|(name, _)| *name == table) {
+            Some((_, sum)) => *sum += count,
+            None => self.rows.push((table, count)),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// What was being written when the database gave up.
+    #[error("cannot write {documents} documents from {first} on")]
+    Batch { first: String, documents: usize, source: Box<TargetError> },
+    #[error(transparent)]
+    RejectFile(#[from] RejectFileError),
+}
+
+/// A connection that several threads may share, as a dry run's have to.
+pub type Shared = Mutex<Box<dyn Connection>>;
+
+pub fn locked(connection: &Shared) -> MutexGuard<'_, Box<dyn Connection>> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes a batch to its end: committed, or each of its documents accounted for.
+///
+/// # Errors
+/// What no retry and no rejecting of documents can help.
+pub fn write(env: &Env, connection: &Shared, items: &mut [Item]) -> Result<Vec<Done>, WriteError> {
+    write_from(env, connection, items, false)
+}
+
+fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: bool) -> Result<Vec<Done>, WriteError> {
+    let mut pauses = PAUSES.iter();
+    // Documents that turned out to be unreadable while they were written.
+    let mut failed: Vec<(usize, ReadProblem)> = Vec::new();
+    loop {
+        save_rejects(env, items)?;
+        let skip: Vec<usize> = failed.iter().map(|(index, _)| *index).collect();
+        let result = attempt::attempt(env, &mut **locked(connection), items, &skip, careful);
+        // Whatever went wrong, the next attempt looks at what the database really holds.
+        careful = true;
+        match result {
+            Ok(mut done) => {
+                for (index, problem) in failed {
+                    done[index].problem = Some(problem);
+                }
+                return Ok(done);
+            }
+            Err(AttemptError::Flaw { index, flaw }) => turn_into_reject(items, index, flaw),
+            Err(AttemptError::Unreadable { index, problem }) => failed.push((index, problem)),
+            Err(AttemptError::Target(error)) => match error.kind {
+                TargetErrorKind::Data if items.len() > 1 => {
+                    let (first, second) = items.split_at_mut(items.len() / 2);
+                    let mut done = write_from(env, connection, first, true)?;
+                    done.extend(write_from(env, connection, second, true)?);
+                    return Ok(done);
+                }
+                TargetErrorKind::Data if !matches!(items[0], Item::Reject(_)) => {
+                    turn_into_reject(items, 0, refused(&error));
+                }
+                TargetErrorKind::Lost | TargetErrorKind::Transient if !env.dry_run => {
+                    let Some(pause) = pauses.next() else { return Err(batch_error(items, error)) };
+                    tracing::warn!(error = %error, "a batch is tried again in {pause:?}");
+                    wait(env.stop, *pause);
+                    if error.kind == TargetErrorKind::Lost {
+                        let fresh = env.target.connect(Durability::Relaxed)?;
+                        *locked(connection) = fresh;
+                    }
+                }
+                _ => return Err(batch_error(items, error)),
+            },
+        }
+    }
+}
+
+fn batch_error(items: &[Item], source: TargetError) -> WriteError {
+    let first = items.first().map_or(String::new(), |item| format!("{:?}", item.document().path()));
+    WriteError::Batch { first, documents: items.len(), source: Box::new(source) }
+}
+
+fn wait(stop: &Stop, pause: Duration) {
+    let end = std::time::Instant::now() + pause;
+    while stop.requested().is_none() && std::time::Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(20).min(pause));
+    }
+}
+
+fn refused(error: &TargetError) -> Flaw {
+    let cause = std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| cause.to_string());
+    let code = error.code.as_deref().map_or(String::new(), |code| format!(" ({code})"));
+    Flaw::new(Reason::RefusedByDatabase, 0, Place::default(), format!("the database refuses its rows: {cause}{code}"))
+}
+
+fn turn_into_reject(items: &mut [Item], index: usize, flaw: Flaw) {
+    let (digest, bytes) = match &items[index] {
+        Item::Load(loaded) => (loaded.source.digest, loaded.source.bytes),
+        Item::Stream(streamed) => (streamed.source.digest, streamed.source.bytes),
+        Item::Reject(rejected) => (rejected.reject.digest, rejected.reject.bytes),
+    };
+    let document = items[index].document().clone();
+    let reject = reject(&document, digest, bytes, flaw);
+    items[index] = Item::Reject(Box::new(Rejected { reject, document, saved: false }));
+}
+
+/// Bytes and lines first, the ledger's row after them: whoever finds the row finds the bytes.
+fn save_rejects(env: &Env, items: &mut [Item]) -> Result<(), WriteError> {
+    for item in items {
+        if let Item::Reject(rejected) = item {
+            if !rejected.saved {
+                env.reject_files.save(&rejected.reject, &rejected.document)?;
+                rejected.saved = true;
+            }
+        }
+    }
+    Ok(())
+}

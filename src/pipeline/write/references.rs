@@ -1,0 +1,250 @@
+//! References between documents: resolving them, and settling those that wait.
+//!
+//! A reference is a legacy id or a natural key (a clerk id). It is resolved when its document is
+//! written, and again whenever what it points to appears or changes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
+
+use uuid::Uuid;
+
+use crate::format::Format;
+use crate::model::digest;
+use crate::model::document::Anchor;
+use crate::model::ledger::{documents as d, residue as r, RESIDUE};
+use crate::model::{ids, DocumentKind, Missing, Row, Table, Value};
+use crate::pipeline::ledger::{self, uuids, LedgerDocument};
+use crate::target::{select_all, Connection, Filter, TargetError};
+
+use super::insert::{residue_row, unpack_ids, Packed};
+
+/// The rows that references mean; a reference that is not here finds nothing.
+pub type Resolved = HashMap<String, Uuid>;
+
+/// Finds the rows for references to one kind: by legacy id first, by natural key after that.
+///
+/// `adopted`: whether a document may stand in a row with another id than the derived one.
+pub fn resolve(
+    connection: &mut dyn Connection,
+    format: &dyn Format,
+    kind: &'static str,
+    references: &BTreeSet<String>,
+    adopted: bool,
+) -> Result<Resolved, TargetError> {
+    let mut resolved = Resolved::new();
+    if references.is_empty() {
+        return Ok(resolved);
+    }
+    let table = kind_of(format, kind).main;
+    if adopted {
+        let by_document: HashMap<Uuid, &String> = references
+            .iter()
+            .map(|reference| (ids::document(kind, &format.reference_key(kind, reference)), reference))
+            .collect();
+        let wanted: Vec<Uuid> = by_document.keys().copied().collect();
+        for document in ledger::documents(connection, &wanted)? {
+            if let (Some(reference), Some(row)) = (by_document.get(&document.id), document.row_id) {
+                resolved.insert((*reference).clone(), row);
+            }
+        }
+    }
+    let missing = |resolved: &Resolved| -> Vec<String> {
+        references.iter().filter(|reference| !resolved.contains_key(*reference)).cloned().collect()
+    };
+    let mut by_id: HashMap<Uuid, Vec<String>> = HashMap::new();
+    for reference in missing(&resolved) {
+        by_id.entry(format.referenced_id(kind, &reference)).or_default().push(reference);
+    }
+    let wanted: Vec<Uuid> = by_id.keys().copied().collect();
+    for row in rows_in(connection, table, 0, &uuids(&wanted))? {
+        for reference in by_id.get(&row.id()).into_iter().flatten() {
+            resolved.insert(reference.clone(), row.id());
+        }
+    }
+    for &column in table.natural_key {
+        let wanted: Vec<Value> = missing(&resolved).into_iter().map(Value::Text).collect();
+        for row in rows_in(connection, table, column, &wanted)? {
+            if let Some(text) = row.0[column].as_text() {
+                resolved.insert(text.to_owned(), row.id());
+            }
+        }
+    }
+    Ok(resolved)
+}
+
+/// Rows whose column equals one of the values.
+pub fn rows_in(
+    connection: &mut dyn Connection,
+    table: &Table,
+    column: usize,
+    values: &[Value],
+) -> Result<Vec<Row>, TargetError> {
+    match values.is_empty() {
+        true => Ok(Vec::new()),
+        false => select_all(connection, table, &Filter::In { column, values }),
+    }
+}
+
+/// The kind with this name.
+///
+/// # Panics
+/// If the format has no such kind: then its tables refer to nothing.
+pub fn kind_of(format: &dyn Format, kind: &str) -> &'static DocumentKind {
+    format.kinds().iter().find(|known| known.name == kind).expect("a reference names a kind of its own format")
+}
+
+/// Points the documents that wait for one of these references at what it means now. Returns the
+/// rows changed, by table. A row that was edited in the database meanwhile is left alone.
+pub fn settle_waiting(
+    connection: &mut dyn Connection,
+    format: &dyn Format,
+    kind: &'static str,
+    references: &BTreeSet<String>,
+) -> Result<BTreeMap<&'static str, u64>, TargetError> {
+    let mut changed = BTreeMap::new();
+    let keys: BTreeSet<String> = references.iter().map(|reference| format.reference_key(kind, reference)).collect();
+    let values: Vec<Value> = keys.iter().cloned().map(Value::Text).collect();
+    let waiting = ledger::documents_by(connection, d::REFERENCE, &values)?;
+    if waiting.is_empty() {
+        return Ok(changed);
+    }
+    let resolved = resolve(connection, format, kind, &keys, true)?;
+    let mut left = BTreeSet::new();
+    for document in waiting {
+        let means = document.reference.as_ref().and_then(|reference| resolved.get(reference)).copied();
+        settle(connection, format, kind, document, means, &mut changed, &mut left)?;
+    }
+    for row in left {
+        drop_if_unused_placeholder(connection, format, kind, row)?;
+    }
+    Ok(changed)
+}
+
+/// Points one document's rows at `means`; rows that they pointed at before go into `left`.
+fn settle(
+    connection: &mut dyn Connection,
+    format: &dyn Format,
+    kind: &'static str,
+    mut document: LedgerDocument,
+    means: Option<Uuid>,
+    changed: &mut BTreeMap<&'static str, u64>,
+    left: &mut BTreeSet<Uuid>,
+) -> Result<(), TargetError> {
+    let parts = rows_in(connection, &RESIDUE, r::DOCUMENT_ID, &[Value::Uuid(document.id)])?;
+    for (number, part) in parts.into_iter().enumerate() {
+        let Some((table, column, missing)) = referring(format, kind, &part) else { continue };
+        if means.is_none() && missing == Missing::Placeholder {
+            continue;
+        }
+        let recorded = part.0[r::ROW_DIGESTS].as_bytes().unwrap_or_default().to_vec();
+        let row_ids: Vec<Uuid> = unpack_ids(part.0[r::ROW_IDS].as_bytes().unwrap_or_default()).collect();
+        let live: HashMap<Uuid, Row> =
+            rows_in(connection, table, 0, &uuids(&row_ids))?.into_iter().map(|row| (row.id(), row)).collect();
+        let taken = taken_keys(connection, table, column, means)?;
+        let mut packed = Packed::with_capacity(row_ids.len());
+        let mut updates = Vec::new();
+        for (id, recorded) in row_ids.iter().zip(recorded.chunks_exact(digest::ROW_DIGEST)) {
+            let mut now: [u8; digest::ROW_DIGEST] = recorded.try_into().expect("chunks have this length");
+            if let Some(row) = live.get(id) {
+                let unedited = digest::row(row) == now;
+                let mut settled = row.clone();
+                settled.0[column] = means.map_or(Value::Null, Value::Uuid);
+                if settled != *row && unedited && !taken.contains(&natural_key(table, column, &settled)) {
+                    left.extend(row.0[column].as_uuid());
+                    now = digest::row(&settled);
+                    updates.push(settled);
+                } else if settled != *row {
+                    tracing::warn!(document = %document.key, "a reference is not settled: its row was edited, or its place is taken");
+                }
+            }
+            packed.push(*id, now);
+        }
+        if updates.is_empty() {
+            continue;
+        }
+        let references: Vec<&Row> = updates.iter().collect();
+        connection.update(table, &references)?;
+        *changed.entry(table.name).or_default() += updates.len() as u64;
+        let data = part.0[r::DATA].as_text().map(str::to_owned);
+        connection.update(&RESIDUE, &[&residue_row(document.id, number, table.name, packed, data)])?;
+        if kind_of(format, &document.kind).anchor == Anchor::Referenced {
+            document.row_id = means;
+            connection.update(&crate::model::ledger::DOCUMENTS, &[&document.to_row()])?;
+        }
+    }
+    Ok(())
+}
+
+/// The part's table with its column that refers to the kind.
+fn referring(format: &dyn Format, kind: &str, part: &Row) -> Option<(&'static Table, usize, Missing)> {
+    let name = part.0[r::TABLE_NAME].as_text()?;
+    let table = format.tables().iter().find(|table| table.name == name)?;
+    table.columns.iter().enumerate().find_map(|(at, column)| {
+        column.reference.filter(|reference| reference.kind == kind).map(|reference| (*table, at, reference.missing))
+    })
+}
+
+/// The natural keys that rows of others hold already under the new reference.
+fn taken_keys(
+    connection: &mut dyn Connection,
+    table: &Table,
+    column: usize,
+    means: Option<Uuid>,
+) -> Result<BTreeSet<String>, TargetError> {
+    match means {
+        Some(means) if table.natural_key.contains(&column) => {
+            let rows = rows_in(connection, table, column, &[Value::Uuid(means)])?;
+            Ok(rows.iter().map(|row| natural_key(table, column, row)).collect())
+        }
+        _ => Ok(BTreeSet::new()),
+    }
+}
+
+/// The natural key's values beside the reference, as one text.
+fn natural_key(table: &Table, reference: usize, row: &Row) -> String {
+    let others = table.natural_key.iter().filter(|at| **at != reference);
+    others.map(|at| row.0[*at].as_text().unwrap_or_default()).collect::<Vec<_>>().join("\0")
+}
+
+/// Whether any row refers to this one.
+pub fn is_referred_to(
+    connection: &mut dyn Connection,
+    format: &dyn Format,
+    kind: &str,
+    row: Uuid,
+) -> Result<bool, TargetError> {
+    for table in format.tables() {
+        for (at, column) in table.columns.iter().enumerate() {
+            if column.reference.is_some_and(|reference| reference.kind == kind) {
+                let mut found = false;
+                let values = [Value::Uuid(row)];
+                connection.select(table, &Filter::In { column: at, values: &values }, &mut |_| {
+                    found = true;
+                    ControlFlow::Break(())
+                })?;
+                if found {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// A placeholder that nobody refers to any more has no reason to be.
+pub fn drop_if_unused_placeholder(
+    connection: &mut dyn Connection,
+    format: &dyn Format,
+    kind: &str,
+    row: Uuid,
+) -> Result<(), TargetError> {
+    let table = kind_of(format, kind).main;
+    let rows = rows_in(connection, table, 0, &[Value::Uuid(row)])?;
+    let unused = rows.iter().any(|row| format.is_placeholder(table, row))
+        && ledger::documents_by(connection, d::ROW_ID, &[Value::Uuid(row)])?.iter().all(|held| held.kind != kind)
+        && !is_referred_to(connection, format, kind, row)?;
+    if unused {
+        connection.delete(table, &Filter::In { column: 0, values: &[Value::Uuid(row)] })?;
+    }
+    Ok(())
+}
