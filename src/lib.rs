@@ -6,6 +6,7 @@
 //! ```
 
 pub mod format;
+pub mod generate;
 pub mod json;
 pub mod model;
 pub mod target;
