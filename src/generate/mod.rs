@@ -16,6 +16,8 @@ mod rng;
 mod text;
 mod tree;
 mod users;
+#[rustfmt::skip]
+mod words;
 
 use std::collections::BTreeMap;
 use std::io;

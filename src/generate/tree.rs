@@ -66,7 +66,7 @@ impl Tree {
 
     pub fn forbid_reading(&self, path: impl AsRef<Path>) -> Result<(), GenerateError> {
         let path = self.root.join(path);
-        fs::set_permissions(&path, Permissions::from_mode(0))
+        fs::set_permissions(&path, Permissions::from_mode(0o000))
             .map_err(|source| GenerateError::Write { path: path.clone(), source })
     }
 

@@ -8,9 +8,9 @@ use super::damage::{self, Act, Damaged, Kind, Patch, Place, Share};
 use super::php::{date_c, Json, Style};
 use super::plan::User;
 use super::rng::Rng;
-use super::text;
 use super::tree::Tree;
 use super::{map::Map, stream, GenerateError};
+use super::{text, words};
 
 /// Layout 4. Returns what was damaged.
 pub fn write_user(tree: &Tree, seed: u64, share: Share, user: &User) -> Result<Option<Damaged>, GenerateError> {
@@ -62,7 +62,7 @@ fn user_map(
             map.string("email", &format!("person.{:08x}@example.com", rng.below(1 << 32)));
         }
         if whole || rng.percent(80) {
-            map.string("name", &format!("{} {}", rng.pick(text::GIVEN_NAMES), rng.pick(text::FAMILY_NAMES)));
+            map.string("name", &format!("{} {}", rng.pick(words::GIVEN_NAMES), rng.pick(words::FAMILY_NAMES)));
         }
         match rng.below(3) {
             0 => map.raw("profile", "[]"),
@@ -230,7 +230,7 @@ fn flat(rng: &mut Rng, user: &User) -> Vec<u8> {
     let mut json = Json::new(Style::Old);
     Map::write(&mut json, None, |map| {
         let members = user.entries;
-        map.string("name", rng.pick(text::GIVEN_NAMES));
+        map.string("name", rng.pick(words::GIVEN_NAMES));
         if members > 1 {
             map.string("company", "Acme/West");
         }
@@ -244,7 +244,7 @@ fn flat(rng: &mut Rng, user: &User) -> Vec<u8> {
             map.string("last_interaction", &date_c(user.seen).replace("+00:00", "Z"));
         }
         for number in 6..=members {
-            map.string(&format!("note_{number}"), rng.pick(text::FAMILY_NAMES));
+            map.string(&format!("note_{number}"), rng.pick(words::FAMILY_NAMES));
         }
     });
     json.into_bytes()
