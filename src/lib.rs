@@ -7,6 +7,7 @@
 
 pub mod exec;
 pub mod format;
+pub mod generate;
 pub mod json;
 pub mod model;
 pub mod pipeline;
