@@ -8,4 +8,5 @@
 pub mod format;
 pub mod json;
 pub mod model;
+pub mod schema;
 pub mod target;

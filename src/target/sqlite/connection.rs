@@ -182,8 +182,7 @@ impl Connection for SqliteConnection {
     fn insert(&mut self, table: &Table, rows: &[Row]) -> Result<(), TargetError> {
         let columns: Vec<String> = table.columns.iter().map(|column| quote(column.name)).collect();
         let marks: Vec<String> = (1..=columns.len()).map(|at| format!("?{at}")).collect();
-        let sql =
-            format!("INSERT INTO {} ({}) VALUES ({})", quoted_name(table), columns.join(", "), marks.join(", "));
+        let sql = format!("INSERT INTO {} ({}) VALUES ({})", quoted_name(table), columns.join(", "), marks.join(", "));
         self.run_whole(&format!("cannot insert rows into `{}`", table.name), |db| {
             let mut statement = db.prepare_cached(&sql)?;
             for row in rows {
@@ -196,8 +195,7 @@ impl Connection for SqliteConnection {
 
     fn update(&mut self, table: &Table, rows: &[Row]) -> Result<u64, TargetError> {
         let assign = |at: usize| format!("{} = ?{}", quote(table.columns[at].name), at + 1);
-        let (keys, others): (Vec<usize>, Vec<usize>) =
-            (0..table.columns.len()).partition(|at| table.key.contains(at));
+        let (keys, others): (Vec<usize>, Vec<usize>) = (0..table.columns.len()).partition(|at| table.key.contains(at));
         let set: Vec<String> = others.into_iter().map(assign).collect();
         let of: Vec<String> = keys.into_iter().map(assign).collect();
         let sql = format!("UPDATE {} SET {} WHERE {}", quoted_name(table), set.join(", "), of.join(" AND "));
@@ -360,9 +358,7 @@ mod tests {
 
     fn with_versions(path: &Path) -> SqliteConnection {
         let mut connection = open(path, Durability::Relaxed);
-        connection
-            .run_script(Owner::Ledger, include_str!("../../../schema/transload/sqlite/0001_ledger.sql"))
-            .unwrap();
+        connection.run_script(Owner::Ledger, include_str!("../../../schema/transload/sqlite/0001_ledger.sql")).unwrap();
         connection
     }
 

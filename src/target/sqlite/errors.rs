@@ -56,9 +56,10 @@ fn kind_and_hint(code: ErrorCode) -> (TargetErrorKind, Option<&'static str>) {
         ErrorCode::CannotOpen => {
             (Denied, Some("the file or its directory is missing, or this user may not write there"))
         }
-        ErrorCode::NotADatabase => {
-            (Other, Some("the file is encrypted or something else: give the path of a SQLite database, or of a new file"))
-        }
+        ErrorCode::NotADatabase => (
+            Other,
+            Some("the file is encrypted or something else: give the path of a SQLite database, or of a new file"),
+        ),
         ErrorCode::DatabaseCorrupt => {
             (Other, Some("the file is damaged: restore it from a backup, or look at `PRAGMA integrity_check`"))
         }

@@ -18,9 +18,7 @@ use tempfile::TempDir;
 use crate::model::path::escape_controls;
 use crate::model::Limits;
 
-use super::{
-    Capabilities, Connection, Durability, Holder, Lock, LockError, Target, TargetError, TargetErrorKind,
-};
+use super::{Capabilities, Connection, Durability, Holder, Lock, LockError, Target, TargetError, TargetErrorKind};
 use connection::SqliteConnection;
 
 /// How long a statement waits for another writer before it gives up.
@@ -137,8 +135,7 @@ mod tests {
         let target = SqliteTarget::new(directory.path().join("new.db"));
         let mut connection = target.connect(Durability::Full).unwrap();
         connection.run_script(crate::model::Owner::Application, "CREATE TABLE t (x TEXT) STRICT").unwrap();
-        let _lock =
-            target.lock(&Holder { name: "a test".into(), since: crate::model::Instant::now() }).unwrap();
+        let _lock = target.lock(&Holder { name: "a test".into(), since: crate::model::Instant::now() }).unwrap();
         let mut modes: Vec<_> = fs::read_dir(directory.path())
             .unwrap()
             .map(|entry| entry.unwrap())
@@ -147,10 +144,7 @@ mod tests {
             })
             .collect();
         modes.sort();
-        assert_eq!(
-            modes,
-            ["new.db", "new.db-shm", "new.db-wal", "new.db.lock"].map(|name| (name.to_owned(), 0o600)),
-        );
+        assert_eq!(modes, ["new.db", "new.db-shm", "new.db-wal", "new.db.lock"].map(|name| (name.to_owned(), 0o600)),);
     }
 
     #[test]

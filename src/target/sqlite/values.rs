@@ -74,11 +74,9 @@ fn read_text(kind: Kind, text: &str) -> Value {
 /// As [`read`], for a column of the primary key: a row that cannot be named cannot be worked on.
 pub fn read_key(column: &Column, at: usize, stored: ValueRef) -> rusqlite::Result<Value> {
     match (column.kind, read(column.kind, stored)) {
-        (Kind::Uuid, value) if value.as_uuid().is_none() => Err(rusqlite::Error::FromSqlConversionFailure(
-            at,
-            Type::Text,
-            Box::new(ValueError::OddKey(column.name)),
-        )),
+        (Kind::Uuid, value) if value.as_uuid().is_none() => {
+            Err(rusqlite::Error::FromSqlConversionFailure(at, Type::Text, Box::new(ValueError::OddKey(column.name))))
+        }
         (_, value) => Ok(value),
     }
 }
