@@ -30,8 +30,10 @@ pub fn describe(context: &str, error: rusqlite::Error) -> TargetError {
         _ => TargetError::new(TargetErrorKind::Other, context),
     };
     described.source = Some(match error {
-        // The wrapper would only say the same again.
+        // The wrappers only say the same again.
         Error::ToSqlConversionFailure(cause) | Error::FromSqlConversionFailure(_, _, cause) => cause,
+        // Its own text repeats the SQL, a whole script perhaps.
+        Error::SqlInputError { error, msg, .. } => Error::SqliteFailure(error, Some(msg)).into(),
         other => other.into(),
     });
     described
