@@ -23,7 +23,7 @@ pub enum SchemaError {
     #[error("the migration `{schema}/{file}` was left out, although later ones were applied")]
     Gap { schema: String, file: String },
     #[error("the migration `{schema}/{file}` failed")]
-    Migration { schema: String, file: String, source: TargetError },
+    Migration { schema: String, file: String, source: Box<TargetError> },
     #[error("cannot look at the schema")]
     Target(#[from] TargetError),
 }
@@ -46,7 +46,8 @@ impl SchemaError {
                 "migrations are never edited once they were applied: use the transload that wrote this database"
             }
             SchemaError::Gap { .. } => "look at the ledger's table `versions`: somebody changed it",
-            SchemaError::Migration { source, .. } | SchemaError::Target(source) => return source.hint.as_deref(),
+            SchemaError::Migration { source, .. } => return source.hint.as_deref(),
+            SchemaError::Target(source) => return source.hint.as_deref(),
         })
     }
 }

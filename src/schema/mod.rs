@@ -194,7 +194,7 @@ impl<'a> Set<'a> {
         connection.run_script(owner, migration.sql).map_err(|source| SchemaError::Migration {
             schema: self.name.to_owned(),
             file: migration.file.to_owned(),
-            source,
+            source: Box::new(source),
         })
     }
 
