@@ -11,5 +11,6 @@ pub mod generate;
 pub mod json;
 pub mod model;
 pub mod pipeline;
+pub mod schema;
 pub mod source;
 pub mod target;

@@ -104,6 +104,10 @@ pub trait Connection: Send {
     fn begin(&mut self) -> Result<(), TargetError>;
 
     /// Ends what the last `begin` began, keeping its work.
+    ///
+    /// # Errors
+    /// Its work is undone then, and it is ended all the same. So it is after a statement failed in
+    /// it: such a transaction takes no more statements and never commits.
     fn commit(&mut self) -> Result<(), TargetError>;
 
     /// Ends what the last `begin` began, undoing its work. Works after a failed statement, too.

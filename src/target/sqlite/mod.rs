@@ -1,1 +1,215 @@
-//! SQLite, the embedded default.
+//! SQLite, the embedded default: one file, one writer, no server.
+//!
+//! Opening and locating the file stands here; what a connection does is in `connection`, how
+//! values are stored in `values`. Which rows are written, and when, is decided above.
+
+mod connection;
+mod errors;
+mod file;
+mod lock;
+mod values;
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::model::path::escape_controls;
+use crate::model::Limits;
+
+use super::{Capabilities, Connection, Durability, Holder, Lock, LockError, Target, TargetError, TargetErrorKind};
+use connection::SqliteConnection;
+
+/// How long a statement waits for another writer before it gives up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Before each further attempt to connect. SQLite does not wait for the switch to a write-ahead
+/// log when two connections meet at it, so these pauses do.
+const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(800)];
+
+/// The longest value. SQLite's own limit is a thousand million bytes for a value and for a whole
+/// row; the rest is for the row's other columns.
+const MAX_BYTES: usize = 900_000_000;
+
+/// A SQLite database in a file.
+#[derive(Debug)]
+pub struct SqliteTarget {
+    path: PathBuf,
+    /// What people see: for a rehearsal the file that it rehearses for.
+    shown: PathBuf,
+    /// Where a rehearsal's file lives; removed with the target.
+    _directory: Option<TempDir>,
+}
+
+impl SqliteTarget {
+    /// Names the file; nothing is opened or created before [`Target::connect`].
+    pub fn new(path: PathBuf) -> SqliteTarget {
+        SqliteTarget { shown: path.clone(), path, _directory: None }
+    }
+}
+
+impl Target for SqliteTarget {
+    fn name(&self) -> String {
+        format!("sqlite:{}", escape_controls(&self.shown.to_string_lossy()))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            dialect: "sqlite",
+            limits: Limits {
+                json_number_digits: None,
+                json_string_bytes: MAX_BYTES,
+                json_bytes: MAX_BYTES,
+                text_bytes: MAX_BYTES,
+            },
+            max_writers: 1,
+        }
+    }
+
+    fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    fn connect(&self, durability: Durability) -> Result<Box<dyn Connection>, TargetError> {
+        let path = file::locate(&self.path)?;
+        file::create_private(&path)?;
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            match SqliteConnection::open(&path, durability, BUSY_TIMEOUT) {
+                Ok(connection) => return Ok(Box::new(connection)),
+                Err(error) if error.kind == TargetErrorKind::Transient => match pauses.next() {
+                    Some(pause) => thread::sleep(pause),
+                    None => return Err(error),
+                },
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn lock(&self, holder: &Holder) -> Result<Box<dyn Lock>, LockError> {
+        let path = file::locate(&self.path)?;
+        Ok(Box::new(lock::FileLock::take(&path, holder)?))
+    }
+
+    fn rehearsal(&self) -> Result<Option<Box<dyn Target>>, TargetError> {
+        if self.exists() {
+            return Ok(None);
+        }
+        // What would stop the real run stops the rehearsal, too: a missing directory, say.
+        file::locate(&self.path)?;
+        let directory = tempfile::Builder::new().prefix("transload-rehearsal-").tempdir().map_err(|error| {
+            TargetError::new(TargetErrorKind::Resources, "cannot make a temporary directory for the dry run")
+                .with_hint("point TMPDIR at a directory with room")
+                .because(error)
+        })?;
+        let path = directory.path().join("rehearsal.db");
+        Ok(Some(Box::new(SqliteTarget { path, shown: self.shown.clone(), _directory: Some(directory) })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::Barrier;
+
+    fn failure(path: PathBuf) -> TargetError {
+        SqliteTarget::new(path).connect(Durability::Relaxed).err().expect("connecting must fail")
+    }
+
+    #[test]
+    fn naming_a_file_creates_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new.db");
+        let target = SqliteTarget::new(path.clone());
+        assert_eq!(target.name(), format!("sqlite:{}", path.display()));
+        assert!(!target.exists());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_new_database_is_readable_by_its_owner_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = SqliteTarget::new(directory.path().join("new.db"));
+        let mut connection = target.connect(Durability::Full).unwrap();
+        connection.run_script(crate::model::Owner::Application, "CREATE TABLE t (x TEXT) STRICT").unwrap();
+        let _lock = target.lock(&Holder { name: "a test".into(), since: crate::model::Instant::now() }).unwrap();
+        let mut modes: Vec<_> = fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|entry| {
+                (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().permissions().mode() & 0o777)
+            })
+            .collect();
+        modes.sort();
+        assert_eq!(modes, ["new.db", "new.db-shm", "new.db-wal", "new.db.lock"].map(|name| (name.to_owned(), 0o600)),);
+    }
+
+    #[test]
+    fn what_is_no_database_is_refused_with_a_hint() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = directory.path().join("notes.txt");
+        fs::write(&text, "no database, but longer than the header of one, so that it is looked at".repeat(20)).unwrap();
+        let before = fs::read(&text).unwrap();
+        let cases = [
+            (failure(text.clone()), "is no SQLite database"),
+            (failure(directory.path().to_owned()), "is a directory"),
+            (failure(directory.path().join("no/such/dir.db")), "does not exist"),
+            (failure(text.join("below.db")), "cannot open"),
+            (failure(PathBuf::new()), "names no file"),
+        ];
+        for (error, expected) in cases {
+            assert!(error.to_string().contains(expected), "{error}");
+            assert!(error.hint.is_some(), "{error}");
+            assert!(matches!(error.kind, TargetErrorKind::Other | TargetErrorKind::Denied), "{error:?}");
+        }
+        assert_eq!(fs::read(&text).unwrap(), before);
+    }
+
+    #[test]
+    fn many_may_connect_to_a_new_file_at_once() {
+        for _ in 0..10 {
+            let directory = tempfile::tempdir().unwrap();
+            let target = SqliteTarget::new(directory.path().join("new.db"));
+            let barrier = Barrier::new(6);
+            thread::scope(|scope| {
+                for _ in 0..6 {
+                    scope.spawn(|| {
+                        barrier.wait();
+                        target.connect(Durability::Relaxed).unwrap().ping().unwrap();
+                    });
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_rehearsal_leaves_no_file_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new.db");
+        let target = SqliteTarget::new(path.clone());
+        let rehearsal = target.rehearsal().unwrap().expect("the file does not exist");
+        assert_eq!(rehearsal.name(), target.name());
+        rehearsal.connect(Durability::Relaxed).unwrap().ping().unwrap();
+        assert!(!path.exists());
+        assert!(target.rehearsal().unwrap().is_some());
+        target.connect(Durability::Relaxed).unwrap();
+        assert!(target.rehearsal().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_rehearsals_directory_goes_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let temporary = directory.path().join("temporary");
+        fs::create_dir(&temporary).unwrap();
+        let inner = tempfile::tempdir_in(&temporary).unwrap();
+        let path = inner.path().join("rehearsal.db");
+        let target = SqliteTarget { shown: path.clone(), path, _directory: Some(inner) };
+        target.connect(Durability::Relaxed).unwrap().ping().unwrap();
+        assert_eq!(fs::read_dir(&temporary).unwrap().count(), 1);
+        drop(target);
+        assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+    }
+}

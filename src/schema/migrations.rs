@@ -1,0 +1,125 @@
+//! The migrations, built into the program. Their SQL is in `schema/`; a test compares the list
+//! here with the folder.
+
+/// One .sql file, never edited once it was released.
+#[derive(Debug)]
+pub struct Migration {
+    /// `NNNN_name.sql`.
+    pub file: &'static str,
+    pub sql: &'static str,
+}
+
+impl Migration {
+    pub fn number(&self) -> i64 {
+        self.file[..4].parse().expect("a test checks that every file begins with four digits")
+    }
+
+    /// The file's name without number and ending.
+    pub fn name(&self) -> &'static str {
+        self.file[5..].trim_end_matches(".sql")
+    }
+
+    /// BLAKE3 of the file's bytes.
+    pub fn checksum(&self) -> [u8; 32] {
+        *blake3::hash(self.sql.as_bytes()).as_bytes()
+    }
+
+    /// The tables that it makes, without the prefix that SQLite's ledger has. Each begins on a line
+    /// of its own.
+    pub fn tables(&self) -> Vec<&'static str> {
+        let named = |line: &'static str| line.strip_prefix("CREATE TABLE ")?.split([' ', '(']).next();
+        self.sql.lines().filter_map(named).map(|name| name.strip_prefix("transload_").unwrap_or(name)).collect()
+    }
+}
+
+macro_rules! folder {
+    ($folder:literal: $($file:literal),+) => {
+        &[$(Migration { file: $file, sql: include_str!(concat!("../../schema/", $folder, "/", $file)) }),+]
+    };
+}
+
+static DONNA_POSTGRES: &[Migration] =
+    folder!("donna/postgres": "0001_core_tables.sql", "0002_indexes.sql", "0003_system_logs.sql");
+static DONNA_SQLITE: &[Migration] =
+    folder!("donna/sqlite": "0001_core_tables.sql", "0002_indexes.sql", "0003_system_logs.sql");
+static LEDGER_POSTGRES: &[Migration] = folder!("transload/postgres": "0001_ledger.sql");
+static LEDGER_SQLITE: &[Migration] = folder!("transload/sqlite": "0001_ledger.sql");
+
+static ALL: [(&str, &str, &[Migration]); 4] = [
+    ("donna", "postgres", DONNA_POSTGRES),
+    ("donna", "sqlite", DONNA_SQLITE),
+    (super::LEDGER, "postgres", LEDGER_POSTGRES),
+    (super::LEDGER, "sqlite", LEDGER_SQLITE),
+];
+
+/// A schema's migrations for one database, in order; never empty.
+pub fn migrations(schema: &str, dialect: &str) -> Option<&'static [Migration]> {
+    ALL.iter().find(|(name, of, _)| *name == schema && *of == dialect).map(|(_, _, migrations)| *migrations)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::donna::tables;
+    use crate::model::{ledger, Table};
+    use std::fs;
+    use std::path::Path;
+
+    /// The names of what is in a folder, sorted.
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_list_is_what_the_folder_holds() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
+        let mut listed = 0;
+        for schema in names(&root) {
+            for dialect in names(&root.join(&schema)) {
+                let folder = root.join(&schema).join(&dialect);
+                let migrations = migrations(&schema, &dialect).unwrap_or_else(|| panic!("{schema}/{dialect}"));
+                let files: Vec<_> = migrations.iter().map(|migration| migration.file).collect();
+                let on_disk: Vec<_> = names(&folder).into_iter().filter(|name| name.ends_with(".sql")).collect();
+                assert_eq!(files, on_disk, "{schema}/{dialect}");
+                for migration in migrations {
+                    assert_eq!(migration.sql, fs::read_to_string(folder.join(migration.file)).unwrap());
+                }
+                listed += 1;
+            }
+        }
+        assert_eq!(listed, ALL.len());
+    }
+
+    #[test]
+    fn numbers_count_from_one_without_gaps() {
+        for (schema, dialect, migrations) in &ALL {
+            let numbers: Vec<i64> = migrations.iter().map(Migration::number).collect();
+            assert_eq!(numbers, (1..=migrations.len() as i64).collect::<Vec<_>>(), "{schema}/{dialect}");
+            assert!(migrations.iter().all(|migration| migration.file.as_bytes()[4] == b'_'));
+        }
+    }
+
+    #[test]
+    fn both_databases_get_the_same_migrations() {
+        for schema in ["donna", super::super::LEDGER] {
+            let files = |dialect| migrations(schema, dialect).unwrap().iter().map(|m| m.file).collect::<Vec<_>>();
+            assert_eq!(files("postgres"), files("sqlite"));
+        }
+    }
+
+    #[test]
+    fn together_they_make_the_tables_of_the_model() {
+        let check = |schema: &str, tables: &[&Table]| {
+            for dialect in ["postgres", "sqlite"] {
+                let made: Vec<_> = migrations(schema, dialect).unwrap().iter().flat_map(Migration::tables).collect();
+                let expected: Vec<_> = tables.iter().map(|table| table.name).collect();
+                assert_eq!(made, expected);
+            }
+        };
+        check("donna", &tables::TABLES);
+        check(super::super::LEDGER, &ledger::TABLES);
+    }
+}

@@ -1,0 +1,451 @@
+//! One connection: rows in and out, and transactions that nest.
+//!
+//! A transaction in which a statement failed takes no more statements until it is rolled back, as
+//! in PostgreSQL: half of a batch can then never be committed.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{OpenFlags, Statement, Transaction, TransactionBehavior};
+
+use crate::model::{Kind, Owner, Row, Table};
+use crate::target::{Connection, Durability, Filter, LiveColumn, TargetError, TargetErrorKind};
+
+use super::errors::describe;
+use super::values::{json_list, read, read_key, Param};
+
+/// Pages kept in memory, in KiB; sorting and batches spill to disk beyond it.
+const CACHE_KIB: i64 = 16 * 1024;
+
+/// One statement a table and verb, with room for the ledger's.
+const CACHED_STATEMENTS: usize = 64;
+
+pub struct SqliteConnection {
+    db: rusqlite::Connection,
+    /// The open transaction and its savepoints, outermost first.
+    levels: Vec<Level>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Level {
+    Sound,
+    /// A statement failed: only a rollback helps.
+    Failed,
+}
+
+impl SqliteConnection {
+    /// Opens a file that exists.
+    pub fn open(path: &Path, durability: Durability, patience: Duration) -> Result<SqliteConnection, TargetError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let context = || format!("cannot open `{}`", path.display());
+        let db = rusqlite::Connection::open_with_flags(path, flags).map_err(|error| describe(&context(), error))?;
+        configure(&db, durability, patience).map_err(|error| match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => {
+                describe(&format!("`{}` is no SQLite database", path.display()), error)
+            }
+            _ => describe(&context(), error),
+        })?;
+        if !pragma_is(&db, "foreign_keys", "1") {
+            return Err(TargetError::new(TargetErrorKind::Other, "this SQLite does not enforce foreign keys"));
+        }
+        Ok(SqliteConnection { db, levels: Vec::new() })
+    }
+
+    /// Runs statements within the transaction that is open, if any, and notes their failure.
+    fn run<T>(
+        &mut self,
+        context: &str,
+        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, TargetError> {
+        if self.levels.last() == Some(&Level::Failed) {
+            return Err(TargetError::new(TargetErrorKind::Other, context)
+                .because("an earlier statement of this transaction failed, so it can only be rolled back"));
+        }
+        work(&self.db).map_err(|error| {
+            if let Some(level) = self.levels.last_mut() {
+                *level = Level::Failed;
+            }
+            self.notice_lost_transaction();
+            describe(context, error)
+        })
+    }
+
+    /// As [`Self::run`]; outside of a transaction the statements make one of their own.
+    fn run_whole<T>(
+        &mut self,
+        context: &str,
+        work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, TargetError> {
+        let alone = self.levels.is_empty();
+        self.run(context, |db| {
+            if !alone {
+                return work(db);
+            }
+            // Rolls back when it is dropped before the commit.
+            let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+            let value = work(db)?;
+            transaction.commit()?;
+            Ok(value)
+        })
+    }
+
+    /// A full disk and the like make SQLite roll back the whole transaction by itself.
+    fn notice_lost_transaction(&mut self) {
+        if self.db.is_autocommit() {
+            self.levels.fill(Level::Failed);
+        }
+    }
+
+    /// Undoes the level that was just taken off `levels`.
+    fn undo_level(&mut self) -> rusqlite::Result<()> {
+        if self.db.is_autocommit() {
+            self.notice_lost_transaction();
+            return Ok(());
+        }
+        match self.levels.len() {
+            0 => self.db.execute_batch("ROLLBACK"),
+            depth => self.db.execute_batch(&format!("ROLLBACK TO level_{depth}; RELEASE level_{depth}")),
+        }
+    }
+}
+
+/// The settings that every connection has.
+fn configure(db: &rusqlite::Connection, durability: Durability, patience: Duration) -> rusqlite::Result<()> {
+    db.busy_timeout(patience)?;
+    db.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    // A column that does not exist is an error, not a string.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    db.pragma_update(None, "trusted_schema", false)?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    let journal: String = db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    // Without shared memory (some network file systems) SQLite keeps its rollback journal, and
+    // that one is safe only when it is synced.
+    let synchronous = match durability {
+        Durability::Relaxed if journal == "wal" => "normal",
+        Durability::Relaxed | Durability::Full => "full",
+    };
+    db.pragma_update(None, "synchronous", synchronous)
+}
+
+fn pragma_is(db: &rusqlite::Connection, pragma: &str, expected: &str) -> bool {
+    db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).is_ok_and(|value| value.to_string() == expected)
+}
+
+impl Connection for SqliteConnection {
+    /// The outermost transaction takes the write lock at once, so that another writer is met here
+    /// and not in the middle.
+    fn begin(&mut self) -> Result<(), TargetError> {
+        let sql = match self.levels.len() {
+            0 => "BEGIN IMMEDIATE".to_owned(),
+            depth => format!("SAVEPOINT level_{depth}"),
+        };
+        self.run("cannot begin a transaction", |db| db.execute_batch(&sql))?;
+        self.levels.push(Level::Sound);
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), TargetError> {
+        const CONTEXT: &str = "cannot commit";
+        let Some(level) = self.levels.pop() else {
+            return Err(TargetError::new(TargetErrorKind::Other, CONTEXT).because("no transaction is open"));
+        };
+        let error = match level {
+            Level::Failed => TargetError::new(TargetErrorKind::Other, CONTEXT)
+                .because("an earlier statement of this transaction failed, so it was rolled back"),
+            Level::Sound => {
+                let committed = match self.levels.len() {
+                    0 => self.db.execute_batch("COMMIT"),
+                    depth => self.db.execute_batch(&format!("RELEASE level_{depth}")),
+                };
+                match committed {
+                    Ok(()) => return Ok(()),
+                    Err(error) => describe(CONTEXT, error),
+                }
+            }
+        };
+        // The reason why it did not commit is the one to report.
+        let _ = self.undo_level();
+        Err(error)
+    }
+
+    fn rollback(&mut self) -> Result<(), TargetError> {
+        const CONTEXT: &str = "cannot roll back";
+        if self.levels.pop().is_none() {
+            return Err(TargetError::new(TargetErrorKind::Other, CONTEXT).because("no transaction is open"));
+        }
+        self.undo_level().map_err(|error| describe(CONTEXT, error))
+    }
+
+    fn insert(&mut self, table: &Table, rows: &[Row]) -> Result<(), TargetError> {
+        let columns: Vec<String> = table.columns.iter().map(|column| quote(column.name)).collect();
+        let marks: Vec<String> = (1..=columns.len()).map(|at| format!("?{at}")).collect();
+        let sql = format!("INSERT INTO {} ({}) VALUES ({})", quoted_name(table), columns.join(", "), marks.join(", "));
+        self.run_whole(&format!("cannot insert rows into `{}`", table.name), |db| {
+            let mut statement = db.prepare_cached(&sql)?;
+            for row in rows {
+                bind(&mut statement, row)?;
+                statement.raw_execute()?;
+            }
+            Ok(())
+        })
+    }
+
+    fn update(&mut self, table: &Table, rows: &[Row]) -> Result<u64, TargetError> {
+        let assign = |at: usize| format!("{} = ?{}", quote(table.columns[at].name), at + 1);
+        let (keys, others): (Vec<usize>, Vec<usize>) = (0..table.columns.len()).partition(|at| table.key.contains(at));
+        let set: Vec<String> = others.into_iter().map(assign).collect();
+        let of: Vec<String> = keys.into_iter().map(assign).collect();
+        let sql = format!("UPDATE {} SET {} WHERE {}", quoted_name(table), set.join(", "), of.join(" AND "));
+        self.run_whole(&format!("cannot update rows of `{}`", table.name), |db| {
+            let mut statement = db.prepare_cached(&sql)?;
+            let mut updated = 0;
+            for row in rows {
+                bind(&mut statement, row)?;
+                updated += statement.raw_execute()? as u64;
+            }
+            Ok(updated)
+        })
+    }
+
+    fn delete(&mut self, table: &Table, filter: &Filter) -> Result<u64, TargetError> {
+        let sql = format!("DELETE FROM {}{}", quoted_name(table), condition(table, filter));
+        self.run(&format!("cannot delete rows of `{}`", table.name), |db| {
+            let mut statement = db.prepare_cached(&sql)?;
+            bind_filter(&mut statement, filter)?;
+            Ok(statement.raw_execute()? as u64)
+        })
+    }
+
+    fn select(
+        &mut self,
+        table: &Table,
+        filter: &Filter,
+        each: &mut dyn FnMut(Row) -> ControlFlow<()>,
+    ) -> Result<(), TargetError> {
+        let names = |positions: &mut dyn Iterator<Item = usize>| {
+            positions.map(|at| quote(table.columns[at].name)).collect::<Vec<_>>().join(", ")
+        };
+        let sql = format!(
+            "SELECT {} FROM {}{} ORDER BY {}",
+            names(&mut (0..table.columns.len())),
+            quoted_name(table),
+            condition(table, filter),
+            names(&mut table.key.iter().copied()),
+        );
+        self.run(&format!("cannot read `{}`", table.name), |db| {
+            let mut statement = db.prepare_cached(&sql)?;
+            bind_filter(&mut statement, filter)?;
+            let mut rows = statement.raw_query();
+            while let Some(row) = rows.next()? {
+                let mut values = Vec::with_capacity(table.columns.len());
+                for (at, column) in table.columns.iter().enumerate() {
+                    let stored = row.get_ref(at)?;
+                    values.push(match table.key.contains(&at) {
+                        true => read_key(column, at, stored)?,
+                        false => read(column.kind, stored),
+                    });
+                }
+                if each(Row(values)).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn is_empty(&mut self, table: &Table) -> Result<bool, TargetError> {
+        let sql = format!("SELECT NOT EXISTS (SELECT 1 FROM {})", quoted_name(table));
+        self.run(&format!("cannot read `{}`", table.name), |db| db.query_row(&sql, [], |row| row.get(0)))
+    }
+
+    fn live_columns(&mut self, table: &Table) -> Result<Option<Vec<LiveColumn>>, TargetError> {
+        // SQLite's names know no case.
+        let sql = "SELECT c.name, c.type, c.\"notnull\" FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
+                   WHERE t.type = 'table' AND t.name = ?1 COLLATE NOCASE ORDER BY c.cid";
+        let name = stored_name(table);
+        let columns = self.run(&format!("cannot read the columns of `{}`", table.name), |db| {
+            let mut statement = db.prepare_cached(sql)?;
+            let columns = statement.query_map([name], |row| {
+                Ok(LiveColumn { name: row.get(0)?, type_name: row.get(1)?, nullable: !row.get::<_, bool>(2)? })
+            })?;
+            columns.collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        Ok((!columns.is_empty()).then_some(columns))
+    }
+
+    /// The scripts spell the ledger's prefix out, so the owner makes no difference here.
+    fn run_script(&mut self, _owner: Owner, sql: &str) -> Result<(), TargetError> {
+        self.run_whole("cannot run the script", |db| db.execute_batch(sql))
+    }
+
+    fn ping(&mut self) -> Result<(), TargetError> {
+        self.run("cannot reach the database", |db| {
+            db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map(drop)
+        })
+    }
+}
+
+/// The name that a table has in this database.
+fn stored_name(table: &Table) -> String {
+    match table.owner {
+        Owner::Application => table.name.to_owned(),
+        Owner::Ledger => format!("transload_{}", table.name),
+    }
+}
+
+fn quoted_name(table: &Table) -> String {
+    quote(&stored_name(table))
+}
+
+/// The one place where a name becomes SQL.
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The WHERE clause of a filter. All values travel in one parameter, so that one statement gives
+/// the rows in the order of the primary key, however many values there are.
+fn condition(table: &Table, filter: &Filter) -> String {
+    match filter {
+        Filter::All => String::new(),
+        Filter::In { column, .. } => {
+            let column = &table.columns[*column];
+            let value = if column.kind == Kind::Bytes { "unhex(value)" } else { "value" };
+            format!(" WHERE {} IN (SELECT {value} FROM json_each(?1))", quote(column.name))
+        }
+    }
+}
+
+fn bind(statement: &mut Statement, row: &Row) -> rusqlite::Result<()> {
+    let expected = statement.parameter_count();
+    if row.0.len() != expected {
+        return Err(rusqlite::Error::InvalidParameterCount(row.0.len(), expected));
+    }
+    row.0.iter().enumerate().try_for_each(|(at, value)| statement.raw_bind_parameter(at + 1, Param(value)))
+}
+
+fn bind_filter(statement: &mut Statement, filter: &Filter) -> rusqlite::Result<()> {
+    match filter {
+        Filter::All => Ok(()),
+        Filter::In { values, .. } => statement.raw_bind_parameter(1, json_list(values)?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ledger::VERSIONS;
+    use crate::model::{Instant, Value};
+    use crate::target::sqlite::file;
+    use std::time::Instant as Clock;
+
+    fn open(path: &Path, durability: Durability) -> SqliteConnection {
+        file::create_private(path).unwrap();
+        SqliteConnection::open(path, durability, Duration::from_millis(50)).unwrap()
+    }
+
+    fn version(number: i64) -> Row {
+        Row(vec![
+            Value::Text("x".into()),
+            Value::Int(number),
+            Value::Text("y".into()),
+            Value::Bytes(vec![1]),
+            Value::Time(Instant(0)),
+        ])
+    }
+
+    fn with_versions(path: &Path) -> SqliteConnection {
+        let mut connection = open(path, Durability::Relaxed);
+        connection.run_script(Owner::Ledger, include_str!("../../../schema/transload/sqlite/0001_ledger.sql")).unwrap();
+        connection
+    }
+
+    #[test]
+    fn settings_are_what_was_asked_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.db");
+        for (durability, synchronous) in [(Durability::Relaxed, "1"), (Durability::Full, "2")] {
+            let db = open(&path, durability).db;
+            let journal: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+            assert_eq!(journal, "wal");
+            for (pragma, expected) in [
+                ("synchronous", synchronous),
+                ("foreign_keys", "1"),
+                ("trusted_schema", "0"),
+                ("cache_size", "-16384"),
+                ("busy_timeout", "50"),
+            ] {
+                assert!(pragma_is(&db, pragma, expected), "{pragma}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_shared_memory_every_commit_is_synced() {
+        let directory = tempfile::tempdir().unwrap();
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let path = directory.path().join("t.db");
+        let db = rusqlite::Connection::open_with_flags_and_vfs(path, flags, c"unix-dotfile").unwrap();
+        configure(&db, Durability::Relaxed, Duration::ZERO).unwrap();
+        let journal: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+        assert_eq!(journal, "delete");
+        assert!(pragma_is(&db, "synchronous", "2"));
+    }
+
+    #[test]
+    fn a_busy_writer_is_found_when_a_transaction_begins() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.db");
+        let mut first = with_versions(&path);
+        let mut second = open(&path, Durability::Relaxed);
+        first.begin().unwrap();
+        let started = Clock::now();
+        let error = second.begin().unwrap_err();
+        assert_eq!(error.kind, TargetErrorKind::Transient);
+        assert!(error.hint.is_some());
+        assert!(started.elapsed() >= Duration::from_millis(50));
+        // Readers are not in the way, and the refused one may try again.
+        assert!(second.is_empty(&VERSIONS).unwrap());
+        first.commit().unwrap();
+        second.begin().unwrap();
+        second.commit().unwrap();
+    }
+
+    #[test]
+    fn a_column_that_does_not_exist_is_no_string() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut connection = open(&directory.path().join("t.db"), Durability::Relaxed);
+        connection.run_script(Owner::Ledger, "CREATE TABLE transload_versions (number INTEGER)").unwrap();
+        let error = connection.select(&VERSIONS, &Filter::All, &mut |_| ControlFlow::Continue(())).unwrap_err();
+        assert_eq!(error.kind, TargetErrorKind::Other);
+    }
+
+    #[test]
+    fn a_transaction_that_the_database_gave_up_is_not_taken_for_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.db");
+        let mut connection = with_versions(&path);
+        // What a full disk does: SQLite rolls back everything while we believe to be two deep.
+        let rolls_back = "CREATE TRIGGER full BEFORE INSERT ON transload_versions WHEN NEW.number = 9
+                          BEGIN SELECT RAISE(ROLLBACK, 'given up'); END";
+        connection.run_script(Owner::Ledger, rolls_back).unwrap();
+        connection.begin().unwrap();
+        connection.insert(&VERSIONS, &[version(1)]).unwrap();
+        connection.begin().unwrap();
+        connection.insert(&VERSIONS, &[version(9)]).unwrap_err();
+        connection.rollback().unwrap();
+        // The outer work is gone, so it must not go on as if it were there.
+        connection.insert(&VERSIONS, &[version(2)]).unwrap_err();
+        connection.commit().unwrap_err();
+        assert!(connection.is_empty(&VERSIONS).unwrap());
+        connection.insert(&VERSIONS, &[version(3)]).unwrap();
+        assert!(!connection.is_empty(&VERSIONS).unwrap());
+    }
+
+    #[test]
+    fn names_are_quoted() {
+        assert_eq!(quote("a\"b"), "\"a\"\"b\"");
+    }
+}

@@ -1,0 +1,159 @@
+//! Inserting, updating, deleting and finding rows.
+
+use std::ops::ControlFlow;
+
+use transload::format::donna::tables::{CHAT_SESSIONS, MESSAGES, USERS, USER_MEMORY};
+use transload::model::ledger::VERSIONS;
+use transload::model::{Row, Value};
+use transload::target::{Filter, Target, TargetErrorKind};
+
+use super::fixtures::*;
+
+/// A fixed order that is not sorted: 7919 is prime to every count used here.
+fn shuffled(count: u128) -> impl Iterator<Item = u128> {
+    (0..count).map(move |at| at * 7919 % count + 1)
+}
+
+pub fn inserting_nothing_is_fine(target: &dyn Target) {
+    let mut connection = connect(target);
+    connection.insert(&USERS, &[]).unwrap();
+    assert_eq!(connection.update(&USERS, &[]).unwrap(), 0);
+    assert!(connection.is_empty(&USERS).unwrap());
+}
+
+pub fn rows_come_in_the_order_of_the_primary_key(target: &dyn Target) {
+    let mut connection = connect(target);
+    // Ids that differ in their first bytes, in the sign bit of any half, and in their last bytes.
+    let numbers: Vec<u128> =
+        shuffled(1000).map(|n| n.wrapping_mul(0x0123_4567_89ab_cdef_fedc_ba98_7654_3211)).collect();
+    let users: Vec<Row> = numbers.iter().map(|&number| user(number)).collect();
+    connection.insert(&USERS, &users).unwrap();
+    let mut sorted = numbers.clone();
+    sorted.sort_unstable();
+    assert_eq!(ids(&mut *connection, &USERS), sorted);
+
+    // By another column than the key, too.
+    let wanted: Vec<Value> = numbers.iter().map(|number| text(&format!("clerk_{number}"))).collect();
+    let found = find(&mut *connection, &USERS, &Filter::In { column: 1, values: &wanted });
+    assert_eq!(found.iter().map(|row| row.id().as_u128()).collect::<Vec<_>>(), sorted);
+}
+
+pub fn a_key_of_two_columns_orders_by_both(target: &dyn Target) {
+    let mut connection = connect(target);
+    let rows = [version("zz", 2), version("zz", 10), version("yy", 3), version("zz", 1)];
+    connection.insert(&VERSIONS, &rows).unwrap();
+    let filter = Filter::In { column: 0, values: &[text("zz"), text("yy")] };
+    let found = find(&mut *connection, &VERSIONS, &filter);
+    assert_eq!(found, [version("yy", 3), version("zz", 1), version("zz", 2), version("zz", 10)]);
+
+    let mut changed = version("zz", 2);
+    changed.0[2] = text("changed");
+    assert_eq!(connection.update(&VERSIONS, std::slice::from_ref(&changed)).unwrap(), 1);
+    let found = find(&mut *connection, &VERSIONS, &filter);
+    assert_eq!(found, [version("yy", 3), version("zz", 1), changed, version("zz", 10)]);
+}
+
+pub fn a_filter_takes_ten_thousand_values(target: &dyn Target) {
+    let mut connection = connect(target);
+    let users: Vec<Row> = (1..=12_000).map(user).collect();
+    connection.insert(&USERS, &users).unwrap();
+    // Half of them exist, some are named twice, and they come in no order.
+    let wanted: Vec<Value> =
+        shuffled(10_000).map(|number| id(number + 7_000)).chain([id(7_001), Value::Null]).collect();
+    let filter = Filter::In { column: 0, values: &wanted };
+    let found = find(&mut *connection, &USERS, &filter);
+    assert_eq!(found, users[7_000..]);
+    assert_eq!(connection.delete(&USERS, &filter).unwrap(), 5_000);
+    assert_eq!(ids(&mut *connection, &USERS), (1..=7_000).collect::<Vec<_>>());
+}
+
+pub fn a_filter_without_values_finds_nothing(target: &dyn Target) {
+    let mut connection = connect(target);
+    connection.insert(&USERS, &[user(1)]).unwrap();
+    for values in [&[][..], &[Value::Null]] {
+        // A user's email is NULL, and NULL equals nothing.
+        let filter = Filter::In { column: 2, values };
+        assert_eq!(find(&mut *connection, &USERS, &filter), []);
+        assert_eq!(connection.delete(&USERS, &filter).unwrap(), 0);
+    }
+    assert_eq!(ids(&mut *connection, &USERS), [1]);
+}
+
+pub fn a_reader_may_stop_early(target: &dyn Target) {
+    let mut connection = connect(target);
+    connection.insert(&USERS, &(1..=500).map(user).collect::<Vec<_>>()).unwrap();
+    let mut seen = Vec::new();
+    let each = &mut |row: Row| {
+        seen.push(row.id().as_u128());
+        if seen.len() < 3 {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    };
+    connection.select(&USERS, &Filter::All, each).unwrap();
+    assert_eq!(seen, [1, 2, 3]);
+    // The connection goes on as if nothing had happened.
+    assert_eq!(connection.delete(&USERS, &Filter::All).unwrap(), 500);
+}
+
+pub fn updates_touch_only_the_rows_named(target: &dyn Target) {
+    let mut connection = connect(target);
+    connection.insert(&USERS, &(1..=5).map(user).collect::<Vec<_>>()).unwrap();
+    let changed = [named_user(2, "two"), named_user(4, "four"), named_user(9, "nobody")];
+    assert_eq!(connection.update(&USERS, &changed).unwrap(), 2);
+    let expected = [user(1), named_user(2, "two"), user(3), named_user(4, "four"), user(5)];
+    assert_eq!(all(&mut *connection, &USERS), expected);
+    // The same once more, within a transaction, and twice in it.
+    connection.begin().unwrap();
+    assert_eq!(connection.update(&USERS, &[user(2)]).unwrap(), 1);
+    assert_eq!(connection.update(&USERS, &[user(4)]).unwrap(), 1);
+    connection.commit().unwrap();
+    assert_eq!(all(&mut *connection, &USERS), (1..=5).map(user).collect::<Vec<_>>());
+}
+
+pub fn updates_leave_children_in_place(target: &dyn Target) {
+    let mut connection = connect(target);
+    connection.insert(&USERS, &[user(1)]).unwrap();
+    connection.insert(&CHAT_SESSIONS, &[chat(2, id(1))]).unwrap();
+    connection.insert(&MESSAGES, &[message(3, 2)]).unwrap();
+    connection.insert(&USER_MEMORY, &[memory(4, 1)]).unwrap();
+    assert_eq!(connection.update(&USERS, &[named_user(1, "new")]).unwrap(), 1);
+    assert_eq!(connection.update(&CHAT_SESSIONS, &[chat(2, id(1))]).unwrap(), 1);
+    assert_eq!(all(&mut *connection, &CHAT_SESSIONS), [chat(2, id(1))]);
+    assert_eq!(all(&mut *connection, &MESSAGES), [message(3, 2)]);
+    assert_eq!(all(&mut *connection, &USER_MEMORY), [memory(4, 1)]);
+}
+
+pub fn deletes_count_and_filter(target: &dyn Target) {
+    let mut connection = connect(target);
+    connection.insert(&USERS, &[user(1), user(2), user(3)]).unwrap();
+    connection.insert(&USER_MEMORY, &(10..20).map(|number| memory(number, 1)).collect::<Vec<_>>()).unwrap();
+    let filter = Filter::In { column: 0, values: &[id(1), id(3), id(7)] };
+    // Rows that go along are not counted.
+    assert_eq!(connection.delete(&USERS, &filter).unwrap(), 2);
+    assert_eq!(ids(&mut *connection, &USERS), [2]);
+    assert_eq!(connection.delete(&USERS, &filter).unwrap(), 0);
+    assert_eq!(connection.delete(&USERS, &Filter::All).unwrap(), 1);
+}
+
+pub fn emptiness_is_known(target: &dyn Target) {
+    let mut connection = connect(target);
+    assert!(connection.is_empty(&USERS).unwrap());
+    connection.insert(&USERS, &[user(1)]).unwrap();
+    assert!(!connection.is_empty(&USERS).unwrap());
+    assert!(connection.is_empty(&MESSAGES).unwrap());
+}
+
+pub fn a_batch_outside_of_a_transaction_is_whole_or_nothing(target: &dyn Target) {
+    let mut connection = connect(target);
+    let error = connection.insert(&USERS, &[user(1), user(2), user(1)]).unwrap_err();
+    assert_eq!(error.kind, TargetErrorKind::Data);
+    assert!(connection.is_empty(&USERS).unwrap());
+
+    connection.insert(&USERS, &[user(1), user(2)]).unwrap();
+    let mut claims_the_same = user(2);
+    claims_the_same.0[1] = text("clerk_1");
+    connection.update(&USERS, &[named_user(1, "changed"), claims_the_same]).unwrap_err();
+    assert_eq!(all(&mut *connection, &USERS), [user(1), user(2)]);
+}
