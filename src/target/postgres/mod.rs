@@ -1,1 +1,163 @@
 //! PostgreSQL 15 to 18.
+//!
+//! ```text
+//! url, pgpass -> parameters -> session (tls) -> pool -> connection (sql, encode, decode)
+//!                                           \-> lock
+//! ```
+//!
+//! The application's tables stand in the first schema of the connection's search path that is not
+//! the ledger's; the ledger in a schema of its own. Connections go straight to the server: a
+//! proxy that hands a session to several clients would break the lock and the session's settings.
+
+mod connection;
+mod decode;
+mod encode;
+mod errors;
+mod lock;
+mod parameters;
+mod pgpass;
+mod pool;
+mod session;
+mod sql;
+mod tls;
+mod url;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub use parameters::{
+    ChannelBinding, Endpoint, Host, ParameterError, Parameters, Secret, SessionAttrs, SslMode, SYSTEM_ROOTS,
+};
+pub use pgpass::password_from_pgpass;
+
+use crate::model::Limits;
+use crate::target::{
+    Capabilities, Connection, Durability, Holder, Lock, LockError, Target, TargetError, TargetErrorKind,
+};
+use connection::PgConnection;
+use pool::{Lent, Sessions};
+use session::Opener;
+
+/// The pauses before an unreachable server is tried again; a restart takes a second or two.
+const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
+
+/// What `connect_timeout=0` comes to, so that the pool gives up some day.
+const NO_LIMIT: Duration = Duration::from_secs(3600);
+
+/// A run needs this many: the lock, look-ups, one writer.
+const FEWEST_CONNECTIONS: u32 = 3;
+
+/// What PostgreSQL can hold.
+const LIMITS: Limits = Limits {
+    // numeric, which jsonb keeps numbers as.
+    json_number_digits: Some((131_072, 16_383)),
+    // jsonb has 28 bits for a length, of a string as of a whole container.
+    json_string_bytes: 268_435_455,
+    json_bytes: 268_435_455,
+    // A row and a message may have 1 GiB; this leaves room for the row's other columns.
+    text_bytes: 1_000_000_000,
+};
+
+#[derive(Clone, Debug)]
+pub struct PostgresOptions {
+    pub parameters: Parameters,
+    /// The schema of the ledger.
+    pub ledger_schema: String,
+    /// How many connections a run may have in all; at least three are used.
+    pub max_connections: u32,
+    /// After which an unused connection is closed.
+    pub idle_timeout: Duration,
+}
+
+impl PostgresOptions {
+    pub fn new(parameters: Parameters) -> PostgresOptions {
+        PostgresOptions {
+            parameters,
+            ledger_schema: "transload".into(),
+            max_connections: 20,
+            idle_timeout: Duration::from_secs(300),
+        }
+    }
+}
+
+pub struct PostgresTarget {
+    options: PostgresOptions,
+    /// Made at the first connection, because certificates are read for it.
+    access: Mutex<Option<Arc<Access>>>,
+}
+
+/// What it takes to reach the server.
+struct Access {
+    opener: Arc<Opener>,
+    sessions: Sessions,
+}
+
+impl PostgresTarget {
+    /// Does not connect.
+    pub fn new(options: PostgresOptions) -> PostgresTarget {
+        PostgresTarget { options, access: Mutex::new(None) }
+    }
+
+    /// The lock's connection is not the pool's.
+    fn pool_size(&self) -> u32 {
+        self.options.max_connections.max(FEWEST_CONNECTIONS) - 1
+    }
+
+    fn access(&self) -> Result<Arc<Access>, TargetError> {
+        // Nothing is left half done by a panic here.
+        let mut made = self.access.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(access) = &*made {
+            return Ok(Arc::clone(access));
+        }
+        let parameters = &self.options.parameters;
+        let opener = Arc::new(Opener::new(parameters, &self.options.ledger_schema)?);
+        let limit = parameters.effective_timeout().unwrap_or(NO_LIMIT);
+        let pool = Sessions::new(Arc::clone(&opener), self.pool_size(), self.options.idle_timeout, limit);
+        Ok(Arc::clone(made.insert(Arc::new(Access { opener, sessions: pool }))))
+    }
+}
+
+impl Target for PostgresTarget {
+    fn name(&self) -> String {
+        self.options.parameters.display()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let writers = usize::try_from(self.pool_size() - 1).unwrap_or(usize::MAX);
+        Capabilities { dialect: "postgres", limits: LIMITS, max_writers: writers }
+    }
+
+    fn exists(&self) -> bool {
+        true
+    }
+
+    fn connect(&self, durability: Durability) -> Result<Box<dyn Connection>, TargetError> {
+        let access = self.access()?;
+        let lent: Lent = patiently(|| access.sessions.take())?;
+        Ok(Box::new(PgConnection::new(lent, durability, &self.options.ledger_schema)?))
+    }
+
+    fn lock(&self, holder: &Holder) -> Result<Box<dyn Lock>, LockError> {
+        let access = self.access()?;
+        let session = patiently(|| access.opener.open())?;
+        Ok(Box::new(lock::take(session, &self.options.ledger_schema, holder)?))
+    }
+
+    fn rehearsal(&self) -> Result<Option<Box<dyn Target>>, TargetError> {
+        Ok(None)
+    }
+}
+
+/// Tries again while nobody answers; what was refused stays refused.
+fn patiently<T>(mut attempt: impl FnMut() -> Result<T, TargetError>) -> Result<T, TargetError> {
+    for pause in PAUSES {
+        match attempt() {
+            Err(error) if error.kind == TargetErrorKind::Unreachable => {
+                tracing::warn!(%error, pause_ms = pause.as_millis(), "trying again");
+                std::thread::sleep(pause);
+            }
+            result => return result,
+        }
+    }
+    attempt()
+}

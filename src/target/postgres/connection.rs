@@ -1,0 +1,366 @@
+//! One connection: transactions that nest, rows in and out.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use fallible_iterator::FallibleIterator;
+use postgres::types::{to_sql_checked, IsNull, ToSql, Type};
+
+use super::errors::{of_statement, Failure};
+use super::pool::Lent;
+use super::session::Session;
+use super::sql::{self, quote, Schemas};
+use super::{decode, encode};
+use crate::model::{Owner, Row, Table};
+use crate::target::{Connection, Durability, Filter, LiveColumn, TargetError, TargetErrorKind};
+
+/// One message of COPY: large enough to make few, small enough to hold beside a batch.
+const COPY_CHUNK: usize = 128 * 1024;
+
+/// Longer silence of a server that has nothing to do but answer means that it is gone.
+const PING_LIMIT: Duration = Duration::from_secs(30);
+
+pub struct PgConnection {
+    lent: Lent,
+    ledger_schema: String,
+    /// How many `begin`s are open.
+    depth: usize,
+    /// A statement failed in the transaction that is open: PostgreSQL answers COMMIT with a silent
+    /// rollback then, which must not pass for success.
+    failed: bool,
+}
+
+impl PgConnection {
+    pub fn new(mut lent: Lent, durability: Durability, ledger_schema: &str) -> Result<PgConnection, TargetError> {
+        let session = lent.session();
+        if session.durability != Some(durability) {
+            // Off is safe for batches: the ledger says that a document is loaded in the commit that
+            // loads it, so a crash of the server loses both and the next run loads it again. A
+            // synchronous commit flushes the log up to itself, earlier commits of all included.
+            let setting = match durability {
+                Durability::Relaxed => "SET synchronous_commit = off",
+                Durability::Full => "SET synchronous_commit = on",
+            };
+            session
+                .client
+                .batch_execute(setting)
+                .map_err(|error| of_statement("cannot set up the session".into(), error.into()))?;
+            session.durability = Some(durability);
+        }
+        Ok(PgConnection { lent, ledger_schema: ledger_schema.to_owned(), depth: 0, failed: false })
+    }
+
+    /// Runs `work` and keeps book of its failure.
+    fn run<T>(
+        &mut self,
+        context: impl FnOnce() -> String,
+        work: impl FnOnce(&mut Session, &Schemas) -> Result<T, Failure>,
+    ) -> Result<T, TargetError> {
+        let session = self.lent.session();
+        let application = session.schema.clone();
+        let schemas = Schemas { application: &application, ledger: &self.ledger_schema };
+        work(session, &schemas).map_err(|failure| {
+            let error = of_statement(context(), failure);
+            self.failed = self.depth > 0;
+            if error.kind == TargetErrorKind::Lost {
+                self.lent.session().broken = true;
+            }
+            error
+        })
+    }
+
+    fn execute(&mut self, statement: &str, context: &str) -> Result<(), TargetError> {
+        self.run(|| context.to_owned(), |session, _| Ok(session.client.batch_execute(statement)?))
+    }
+
+    /// Runs `work` in the open transaction, or in one of its own.
+    fn within<T>(&mut self, work: impl FnOnce(&mut PgConnection) -> Result<T, TargetError>) -> Result<T, TargetError> {
+        if self.depth > 0 {
+            return work(self);
+        }
+        self.begin()?;
+        match work(self) {
+            Ok(value) => self.commit().map(|()| value),
+            Err(error) => {
+                // The first error is the one to report; a lost connection rolls back by itself.
+                let _ = self.rollback();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for PgConnection {
+    fn drop(&mut self) {
+        // An open transaction must not meet the session's next user; the server rolls it back
+        // when the connection closes.
+        if self.depth > 0 {
+            self.lent.session().broken = true;
+        }
+    }
+}
+
+impl Connection for PgConnection {
+    fn begin(&mut self) -> Result<(), TargetError> {
+        let statement = match self.depth {
+            0 => "BEGIN".to_owned(),
+            depth => format!("SAVEPOINT transload_{depth}"),
+        };
+        self.execute(&statement, "cannot begin a transaction")?;
+        self.depth += 1;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), TargetError> {
+        if self.failed {
+            self.rollback()?;
+            return Err(TargetError::new(
+                TargetErrorKind::Other,
+                "cannot commit a transaction in which a statement failed: it was rolled back",
+            ));
+        }
+        let statement = match self.depth {
+            0 => return Err(none_open()),
+            1 => "COMMIT".to_owned(),
+            depth => format!("RELEASE SAVEPOINT transload_{}", depth - 1),
+        };
+        let result = self.execute(&statement, "cannot commit");
+        self.depth -= 1;
+        if self.depth == 0 {
+            // A COMMIT that was refused (a constraint checked at its time) has ended the transaction.
+            self.failed = false;
+        }
+        result
+    }
+
+    fn rollback(&mut self) -> Result<(), TargetError> {
+        let statement = match self.depth {
+            0 => return Err(none_open()),
+            1 => "ROLLBACK".to_owned(),
+            depth => format!("ROLLBACK TO SAVEPOINT transload_{0}; RELEASE SAVEPOINT transload_{0}", depth - 1),
+        };
+        self.depth -= 1;
+        self.failed = false;
+        let result = self.execute(&statement, "cannot roll back");
+        if result.is_err() {
+            self.lent.session().broken = true;
+        }
+        result
+    }
+
+    fn insert(&mut self, table: &Table, rows: &[Row]) -> Result<(), TargetError> {
+        self.run(
+            || format!("cannot copy rows into `{}`", table.name),
+            |session, schemas| copy_in(session, &schemas.table(table), table, rows),
+        )
+    }
+
+    fn update(&mut self, table: &Table, rows: &[Row]) -> Result<u64, TargetError> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        // Outside a transaction the staging table would be emptied between the statements.
+        self.within(|connection| {
+            connection
+                .run(
+                    || format!("cannot make the staging table for `{}`", table.name),
+                    |session, schemas| {
+                        let statements = sql::prepare_stage(&schemas.table(table), table);
+                        Ok(session.client.batch_execute(&statements)?)
+                    },
+                )
+                .map_err(|error| match error.kind {
+                    TargetErrorKind::Denied => error
+                        .with_hint("changed rows go through a temporary table: GRANT TEMPORARY ON DATABASE ... TO ..."),
+                    _ => error,
+                })?;
+            connection.run(
+                || format!("cannot update rows of `{}`", table.name),
+                |session, schemas| {
+                    copy_in(session, &sql::stage(table), table, rows)?;
+                    Ok(session.client.execute_typed(&sql::update_from_stage(&schemas.table(table), table), &[])?)
+                },
+            )
+        })
+    }
+
+    fn delete(&mut self, table: &Table, filter: &Filter) -> Result<u64, TargetError> {
+        self.run(
+            || format!("cannot delete rows of `{}`", table.name),
+            |session, schemas| {
+                let statement = sql::delete(&schemas.table(table), table, filter);
+                let list = ValueList::of(table, filter)?;
+                let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
+                    list.iter().map(|list| (list as &(dyn ToSql + Sync), list.array.clone())).collect();
+                Ok(session.client.execute_typed(&statement, &parameters)?)
+            },
+        )
+    }
+
+    /// What is left of the result when `each` breaks off is passed over by the next statement.
+    fn select(
+        &mut self,
+        table: &Table,
+        filter: &Filter,
+        each: &mut dyn FnMut(Row) -> ControlFlow<()>,
+    ) -> Result<(), TargetError> {
+        self.run(
+            || format!("cannot read rows of `{}`", table.name),
+            |session, schemas| {
+                let statement = sql::select(&schemas.table(table), table, filter);
+                let parameters = ValueList::of(table, filter)?.map(|list| {
+                    let array = list.array.clone();
+                    (list, array)
+                });
+                let mut found = session.client.query_typed_raw(&statement, parameters)?;
+                while let Some(row) = found.next()? {
+                    if each(decode::row(table, &row)?).is_break() {
+                        break;
+                    }
+                }
+                Ok(())
+            },
+        )
+    }
+
+    fn is_empty(&mut self, table: &Table) -> Result<bool, TargetError> {
+        self.run(
+            || format!("cannot read rows of `{}`", table.name),
+            |session, schemas| Ok(session.client.query_typed_one(&sql::is_empty(&schemas.table(table)), &[])?.get(0)),
+        )
+    }
+
+    fn live_columns(&mut self, table: &Table) -> Result<Option<Vec<LiveColumn>>, TargetError> {
+        self.run(
+            || format!("cannot read the columns of `{}`", table.name),
+            |session, schemas| {
+                let schema = schemas.of(table.owner);
+                let rows = session.client.query(sql::LIVE_COLUMNS, &[&schema, &table.name])?;
+                let columns = rows.iter().filter_map(|row| {
+                    let name: Option<String> = row.get(0);
+                    name.map(|name| LiveColumn { name, type_name: row.get(1), nullable: row.get(2) })
+                });
+                Ok((!rows.is_empty()).then(|| columns.collect()))
+            },
+        )
+    }
+
+    fn run_script(&mut self, owner: Owner, sql: &str) -> Result<(), TargetError> {
+        self.within(|connection| {
+            if owner == Owner::Ledger {
+                connection.make_ledger_schema()?;
+            }
+            connection.run(
+                || "cannot run the schema's SQL".into(),
+                |session, schemas| {
+                    let client = &mut session.client;
+                    let before: String = client.query_one("SELECT current_setting('search_path')", &[])?.get(0);
+                    let set = "SELECT set_config('search_path', $1::text, true)";
+                    client.execute(set, &[&quote(schemas.of(owner))])?;
+                    client.batch_execute(sql)?;
+                    client.execute(set, &[&before])?;
+                    Ok(())
+                },
+            )
+        })
+    }
+
+    fn ping(&mut self) -> Result<(), TargetError> {
+        self.run(|| "the database does not answer".into(), |session, _| Ok(session.client.is_valid(PING_LIMIT)?))
+            .map_err(|mut error| {
+                // Also when time ran out, for which the driver has no kind of its own.
+                error.kind = TargetErrorKind::Lost;
+                self.lent.session().broken = true;
+                error
+            })
+    }
+}
+
+impl PgConnection {
+    /// Only where there is none: a role without rights on the database can work in a schema that
+    /// was made for it.
+    fn make_ledger_schema(&mut self) -> Result<(), TargetError> {
+        let ledger = self.ledger_schema.clone();
+        let context = || format!("cannot create the ledger's schema `{ledger}`");
+        self.run(context, |session, schemas| {
+            let known = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1::text)";
+            let exists: bool = session.client.query_one(known, &[&schemas.ledger])?.get(0);
+            if !exists {
+                session.client.batch_execute(&format!("CREATE SCHEMA {}", quote(schemas.ledger)))?;
+            }
+            Ok(())
+        })
+        .map_err(|error| match error.kind {
+            TargetErrorKind::Denied => error.with_hint(format!(
+                "let somebody who may run CREATE SCHEMA {} AUTHORIZATION with this role's name",
+                quote(&ledger)
+            )),
+            _ => error,
+        })
+    }
+}
+
+fn none_open() -> TargetError {
+    TargetError::new(TargetErrorKind::Other, "no transaction is open")
+}
+
+fn copy_in(session: &mut Session, relation: &str, table: &Table, rows: &[Row]) -> Result<(), Failure> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let statement = sql::copy_in(relation, table);
+    let prepared = match session.copies.get(&statement) {
+        Some(prepared) => prepared.clone(),
+        None => {
+            let prepared = session.client.prepare(&statement)?;
+            session.copies.insert(statement, prepared.clone());
+            prepared
+        }
+    };
+    let mut writer = session.client.copy_in(&prepared)?;
+    let mut buffer = Vec::with_capacity(COPY_CHUNK * 2);
+    buffer.extend_from_slice(encode::COPY_HEADER);
+    for row in rows {
+        // A row that cannot be encoded ends the COPY: dropping the writer aborts it.
+        encode::row(&mut buffer, table, row)?;
+        if buffer.len() >= COPY_CHUNK {
+            writer.write_all(&buffer)?;
+            buffer.clear();
+        }
+    }
+    buffer.extend_from_slice(encode::COPY_TRAILER);
+    writer.write_all(&buffer)?;
+    writer.finish()?;
+    Ok(())
+}
+
+/// The values of [`Filter::In`] as one array, however many: the rows then come in one order.
+#[derive(Debug)]
+struct ValueList {
+    array: Type,
+    bytes: Vec<u8>,
+}
+
+impl ValueList {
+    fn of(table: &Table, filter: &Filter) -> Result<Option<ValueList>, Failure> {
+        let Filter::In { column, values } = filter else { return Ok(None) };
+        let column = &table.columns[*column];
+        let (_, array) = encode::array_type(column.kind);
+        Ok(Some(ValueList { array, bytes: encode::array(column.kind, column.name, values)? }))
+    }
+}
+
+impl ToSql for ValueList {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        out.extend_from_slice(&self.bytes);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}

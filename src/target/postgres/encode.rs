@@ -1,0 +1,204 @@
+//! Values in PostgreSQL's binary formats: for COPY, and for arrays as parameters.
+//!
+//! No text formatting, hence no escaping that could go wrong.
+
+use std::net::IpAddr;
+
+use postgres::types::Type;
+
+use crate::model::{Instant, Kind, Row, Table, Value};
+
+/// PostgreSQL counts microseconds from 2000-01-01.
+pub const EPOCH_MICROS: i64 = 946_684_800_000_000;
+
+/// `infinity` and `-infinity`, as other programs may have written them.
+pub const INFINITIES: [(&str, i64); 2] = [("infinity", i64::MAX), ("-infinity", i64::MIN)];
+
+/// Address families in `inet`.
+pub const INET_4: u8 = 2;
+pub const INET_6: u8 = 3;
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum EncodeError {
+    #[error("column `{column}` takes no {value} value")]
+    Mismatch { column: &'static str, value: &'static str },
+    #[error("the number in column `{column}` does not fit 32 bits")]
+    Range { column: &'static str },
+    #[error("the value in column `{column}` is longer than PostgreSQL's protocol allows")]
+    TooLong { column: &'static str },
+    #[error("a reference reached the database unresolved")]
+    Unresolved,
+}
+
+/// What COPY's binary format begins with: the signature, no flags, no extension.
+pub const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+/// What it ends with: a row of -1 columns.
+pub const COPY_TRAILER: &[u8] = &[0xff, 0xff];
+
+/// Appends a row as COPY wants it.
+pub fn row(out: &mut Vec<u8>, table: &Table, row: &Row) -> Result<(), EncodeError> {
+    assert_eq!(row.0.len(), table.columns.len(), "a row of `{}` has one value for each column", table.name);
+    let count = i16::try_from(row.0.len()).expect("tables have at most 1,600 columns");
+    out.extend_from_slice(&count.to_be_bytes());
+    for (column, value) in table.columns.iter().zip(&row.0) {
+        field(out, column.kind, column.name, value)?;
+    }
+    Ok(())
+}
+
+/// Appends a value with its length before it; NULL is the length -1.
+fn field(out: &mut Vec<u8>, kind: Kind, column: &'static str, value: &Value) -> Result<(), EncodeError> {
+    let at = out.len();
+    out.extend_from_slice(&(-1i32).to_be_bytes());
+    if *value == Value::Null {
+        return Ok(());
+    }
+    content(out, kind, column, value)?;
+    let length = i32::try_from(out.len() - at - 4).map_err(|_| EncodeError::TooLong { column })?;
+    out[at..at + 4].copy_from_slice(&length.to_be_bytes());
+    Ok(())
+}
+
+fn content(out: &mut Vec<u8>, kind: Kind, column: &'static str, value: &Value) -> Result<(), EncodeError> {
+    match (kind, value) {
+        (Kind::Uuid, Value::Uuid(id)) => out.extend_from_slice(id.as_bytes()),
+        (Kind::Text, Value::Text(text)) => out.extend_from_slice(text.as_bytes()),
+        (Kind::Json, Value::Json(text)) => {
+            // The version of jsonb's format.
+            out.push(1);
+            out.extend_from_slice(text.as_bytes());
+        }
+        (Kind::Int, Value::Int(number)) => {
+            let number = i32::try_from(*number).map_err(|_| EncodeError::Range { column })?;
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        (Kind::BigInt, Value::Int(number)) => out.extend_from_slice(&number.to_be_bytes()),
+        (Kind::Bool, Value::Bool(flag)) => out.push(u8::from(*flag)),
+        (Kind::Time, Value::Time(Instant(micros))) => {
+            out.extend_from_slice(&micros.saturating_sub(EPOCH_MICROS).to_be_bytes());
+        }
+        (Kind::Inet, Value::Inet(address)) => inet(out, *address, None),
+        (Kind::Bytes, Value::Bytes(bytes)) => out.extend_from_slice(bytes),
+        (_, Value::Reference(_)) => return Err(EncodeError::Unresolved),
+        // What decoding gives for values that only other programs write goes back as it came.
+        (Kind::Time | Kind::Inet, Value::Text(text)) => {
+            foreign(out, kind, text).ok_or(EncodeError::Mismatch { column, value: "text" })?;
+        }
+        (_, value) => return Err(EncodeError::Mismatch { column, value: name_of(value) }),
+    }
+    Ok(())
+}
+
+fn foreign(out: &mut Vec<u8>, kind: Kind, text: &str) -> Option<()> {
+    if kind == Kind::Time {
+        let (_, micros) = INFINITIES.iter().find(|(name, _)| *name == text)?;
+        out.extend_from_slice(&micros.to_be_bytes());
+        return Some(());
+    }
+    let (address, bits) = text.split_once('/')?;
+    let address: IpAddr = address.parse().ok()?;
+    let bits = bits.parse().ok().filter(|bits| *bits <= if address.is_ipv4() { 32 } else { 128 })?;
+    inet(out, address, Some(bits));
+    Some(())
+}
+
+fn inet(out: &mut Vec<u8>, address: IpAddr, bits: Option<u8>) {
+    match address {
+        IpAddr::V4(address) => {
+            out.extend_from_slice(&[INET_4, bits.unwrap_or(32), 0, 4]);
+            out.extend_from_slice(&address.octets());
+        }
+        IpAddr::V6(address) => {
+            out.extend_from_slice(&[INET_6, bits.unwrap_or(128), 0, 16]);
+            out.extend_from_slice(&address.octets());
+        }
+    }
+}
+
+/// The element's and the array's type for a column of this kind.
+pub fn array_type(kind: Kind) -> (Type, Type) {
+    match kind {
+        Kind::Uuid => (Type::UUID, Type::UUID_ARRAY),
+        Kind::Text => (Type::TEXT, Type::TEXT_ARRAY),
+        Kind::Json => (Type::JSONB, Type::JSONB_ARRAY),
+        Kind::Int => (Type::INT4, Type::INT4_ARRAY),
+        Kind::BigInt => (Type::INT8, Type::INT8_ARRAY),
+        Kind::Bool => (Type::BOOL, Type::BOOL_ARRAY),
+        Kind::Time => (Type::TIMESTAMPTZ, Type::TIMESTAMPTZ_ARRAY),
+        Kind::Inet => (Type::INET, Type::INET_ARRAY),
+        Kind::Bytes => (Type::BYTEA, Type::BYTEA_ARRAY),
+    }
+}
+
+/// An array of one dimension. NULL equals nothing and is left out.
+pub fn array(kind: Kind, column: &'static str, values: &[Value]) -> Result<Vec<u8>, EncodeError> {
+    let mut elements = Vec::new();
+    let mut count = 0i32;
+    for value in values.iter().filter(|value| **value != Value::Null) {
+        field(&mut elements, kind, column, value)?;
+        count = count.checked_add(1).ok_or(EncodeError::TooLong { column })?;
+    }
+    let dimensions = i32::from(count > 0);
+    let mut out = Vec::with_capacity(elements.len() + 20);
+    out.extend_from_slice(&dimensions.to_be_bytes());
+    out.extend_from_slice(&0i32.to_be_bytes());
+    out.extend_from_slice(&array_type(kind).0.oid().to_be_bytes());
+    if count > 0 {
+        out.extend_from_slice(&count.to_be_bytes());
+        out.extend_from_slice(&1i32.to_be_bytes());
+    }
+    out.extend_from_slice(&elements);
+    Ok(out)
+}
+
+fn name_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Uuid(_) => "uuid",
+        Value::Text(_) => "text",
+        Value::Json(_) => "json",
+        Value::Int(_) => "integer",
+        Value::Bool(_) => "boolean",
+        Value::Time(_) => "time",
+        Value::Inet(_) => "address",
+        Value::Bytes(_) => "bytes",
+        Value::Reference(_) => "reference",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(kind: Kind, value: Value) -> Result<Vec<u8>, EncodeError> {
+        let mut out = Vec::new();
+        field(&mut out, kind, "c", &value).map(|()| out)
+    }
+
+    #[test]
+    fn a_length_stands_before_each_value() {
+        assert_eq!(bytes(Kind::Text, Value::Text("ab".into())).unwrap(), b"\0\0\0\x02ab");
+        assert_eq!(bytes(Kind::Text, Value::Text(String::new())).unwrap(), [0; 4]);
+        assert_eq!(bytes(Kind::Text, Value::Null).unwrap(), [0xff; 4]);
+        assert_eq!(bytes(Kind::Json, Value::Json("{}".into())).unwrap(), b"\0\0\0\x03\x01{}");
+    }
+
+    #[test]
+    fn what_does_not_fit_its_column_is_an_error() {
+        let column = "c";
+        assert_eq!(bytes(Kind::Int, Value::Int(1 << 31)), Err(EncodeError::Range { column }));
+        assert_eq!(bytes(Kind::Uuid, Value::Int(1)), Err(EncodeError::Mismatch { column, value: "integer" }));
+        assert_eq!(
+            bytes(Kind::Inet, Value::Text("10.0.0.0/33".into())),
+            Err(EncodeError::Mismatch { column, value: "text" })
+        );
+        assert_eq!(bytes(Kind::Uuid, Value::Reference("u1".into())), Err(EncodeError::Unresolved));
+    }
+
+    #[test]
+    fn an_array_of_nothing_has_no_dimension() {
+        let empty = array(Kind::Uuid, "c", &[Value::Null]).unwrap();
+        assert_eq!(empty.len(), 12);
+        assert_eq!(empty[..4], [0; 4]);
+    }
+}

@@ -1,0 +1,135 @@
+//! The statements, as text: names quoted and qualified, values always as parameters.
+
+use crate::model::{Kind, Owner, Table};
+use crate::target::Filter;
+
+/// The one place where a name becomes SQL.
+pub fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The schemas of one target.
+pub struct Schemas<'a> {
+    pub application: &'a str,
+    pub ledger: &'a str,
+}
+
+impl<'a> Schemas<'a> {
+    pub fn of(&self, owner: Owner) -> &'a str {
+        match owner {
+            Owner::Application => self.application,
+            Owner::Ledger => self.ledger,
+        }
+    }
+
+    /// The table's qualified name.
+    pub fn table(&self, table: &Table) -> String {
+        format!("{}.{}", quote(self.of(table.owner)), quote(table.name))
+    }
+}
+
+fn columns(table: &Table) -> String {
+    table.columns.iter().map(|column| quote(column.name)).collect::<Vec<_>>().join(", ")
+}
+
+fn condition(table: &Table, filter: &Filter) -> String {
+    match filter {
+        Filter::All => String::new(),
+        Filter::In { column, .. } => format!(" WHERE {} = ANY($1)", quote(table.columns[*column].name)),
+    }
+}
+
+pub fn copy_in(relation: &str, table: &Table) -> String {
+    format!("COPY {relation} ({}) FROM STDIN (FORMAT binary)", columns(table))
+}
+
+pub fn select(relation: &str, table: &Table, filter: &Filter) -> String {
+    let order = table.key.iter().map(|at| {
+        let column = &table.columns[*at];
+        // Text in the order of its bytes: the same whatever the database's collation.
+        let collation = if column.kind == Kind::Text { " COLLATE \"C\"" } else { "" };
+        quote(column.name) + collation
+    });
+    let order = order.collect::<Vec<_>>().join(", ");
+    format!("SELECT {} FROM {relation}{} ORDER BY {order}", columns(table), condition(table, filter))
+}
+
+pub fn delete(relation: &str, table: &Table, filter: &Filter) -> String {
+    format!("DELETE FROM {relation}{}", condition(table, filter))
+}
+
+pub fn is_empty(relation: &str) -> String {
+    format!("SELECT NOT EXISTS (SELECT FROM {relation})")
+}
+
+/// The staging table, which lives as long as the connection.
+pub fn stage(table: &Table) -> String {
+    let owner = match table.owner {
+        Owner::Application => "application",
+        Owner::Ledger => "ledger",
+    };
+    format!("pg_temp.{}", quote(&format!("transload_{owner}_{}", table.name)))
+}
+
+/// Makes the staging table, or empties the one that is there. Made anew whenever it is missing,
+/// because a savepoint that is rolled back takes the table along. Its columns have the table's
+/// types and none of its constraints.
+pub fn prepare_stage(relation: &str, table: &Table) -> String {
+    let stage = stage(table);
+    // CREATE TABLE wants the name of a temporary table without its schema.
+    let name = stage.trim_start_matches("pg_temp.");
+    format!(
+        "CREATE TEMPORARY TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS SELECT {} FROM {relation} WITH NO DATA; \
+         DELETE FROM {stage}",
+        columns(table)
+    )
+}
+
+/// Overwrites what the staging table has rows for, never a key.
+pub fn update_from_stage(relation: &str, table: &Table) -> String {
+    let is_key = |at: &usize| table.key.contains(at);
+    let pairs = |joiner: &str, wanted: bool| {
+        let columns = table.columns.iter().enumerate().filter(|(at, _)| is_key(at) == wanted);
+        let pair = |name: &str, left: &str| format!("{left}{0} = staged.{0}", quote(name));
+        let left = if wanted { "target." } else { "" };
+        columns.map(|(_, column)| pair(column.name, left)).collect::<Vec<_>>().join(joiner)
+    };
+    let (assignments, keys) = (pairs(", ", false), pairs(" AND ", true));
+    format!("UPDATE {relation} AS target SET {assignments} FROM {} AS staged WHERE {keys}", stage(table))
+}
+
+/// A relation's columns; one row of NULLs for a relation without columns, no row without one.
+pub const LIVE_COLUMNS: &str = "
+    SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE n.nspname = $1::text AND c.relname = $2::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ORDER BY a.attnum";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ledger;
+
+    const SCHEMAS: Schemas = Schemas { application: "public", ledger: "my \"ledger\"" };
+
+    #[test]
+    fn names_are_quoted_and_qualified() {
+        assert_eq!(SCHEMAS.table(&ledger::RUNS), r#""my ""ledger"""."runs""#);
+    }
+
+    #[test]
+    fn text_keys_are_ordered_by_their_bytes() {
+        let sql = select("r", &ledger::VERSIONS, &Filter::All);
+        assert!(sql.ends_with(r#" FROM r ORDER BY "schema_name" COLLATE "C", "number""#), "{sql}");
+    }
+
+    #[test]
+    fn an_update_leaves_the_key_alone() {
+        let sql = update_from_stage("r", &ledger::RESIDUE);
+        let (assignments, keys) = sql.split_once(" WHERE ").unwrap();
+        assert!(!assignments.contains("\"document_id\" ="), "{sql}");
+        assert_eq!(keys, r#"target."document_id" = staged."document_id" AND target."part" = staged."part""#);
+    }
+}

@@ -1,0 +1,6 @@
+//! What several test binaries share.
+
+// Each binary compiles all of it and uses a part.
+#![allow(dead_code)]
+
+pub mod postgres;
