@@ -123,7 +123,7 @@ fn take_out(
         if referred && *table == kind.main {
             let held = select_all(connection, table, &filter)?;
             let retired: Vec<Row> = held.iter().map(|row| format.retire(kind.name, row)).collect();
-            connection.update(table, &retired.iter().collect::<Vec<_>>())?;
+            connection.update(table, &retired)?;
         } else {
             connection.delete(table, &filter)?;
         }

@@ -174,7 +174,7 @@ impl<'a> Run<'a> {
         (job.prepare)(&mut *main).map_err(RunError::Schema)?;
         let run = Run { job, target, id: Uuid::now_v7(), started, main: Mutex::new(main), dry_run, phase: "starting" };
         run.note_interrupted()?;
-        locked(&run.main).insert(&RUNS, &[&run.row("running", None, None)])?;
+        locked(&run.main).insert(&RUNS, &[run.row("running", None, None)])?;
         Ok(run)
     }
 
@@ -189,7 +189,7 @@ impl<'a> Run<'a> {
         }
         match rows.is_empty() {
             true => Ok(()),
-            false => connection.update(&RUNS, &rows.iter().collect::<Vec<_>>()).map(|_| ()),
+            false => connection.update(&RUNS, &rows).map(|_| ()),
         }
     }
 
@@ -236,7 +236,7 @@ impl<'a> Run<'a> {
             }
             self.phase = phase.name();
             if !self.dry_run {
-                locked(&self.main).update(&RUNS, &[&self.row("running", None, None)])?;
+                locked(&self.main).update(&RUNS, &[self.row("running", None, None)])?;
             }
             let phase_job = PhaseJob {
                 format: job.format,
@@ -309,12 +309,12 @@ impl<'a> Run<'a> {
             Ok(report) => ("done", Some(&report.account)),
             Err(_) => ("failed", None),
         };
-        let summary = summary.map(|account| summary_json(account));
-        let row = self.row(state, Some(Instant::now()), summary);
-        match connection.update(&RUNS, &[&row]) {
+        let summary = summary.map(summary_json);
+        let row = [self.row(state, Some(Instant::now()), summary)];
+        match connection.update(&RUNS, &row) {
             Err(error) if error.kind == TargetErrorKind::Lost => {
                 *connection = self.target.connect(Durability::Full)?;
-                connection.update(&RUNS, &[&row])?;
+                connection.update(&RUNS, &row)?;
             }
             other => {
                 other?;

@@ -117,11 +117,11 @@ pub trait Connection: Send {
     ///
     /// # Errors
     /// [`TargetErrorKind::Data`] if the database refuses a value or a key.
-    fn insert(&mut self, table: &Table, rows: &[&Row]) -> Result<(), TargetError>;
+    fn insert(&mut self, table: &Table, rows: &[Row]) -> Result<(), TargetError>;
 
     /// Overwrites the rows with these primary keys, in place; returns how many were there.
     /// PostgreSQL: binary COPY into a temporary table, then one UPDATE.
-    fn update(&mut self, table: &Table, rows: &[&Row]) -> Result<u64, TargetError>;
+    fn update(&mut self, table: &Table, rows: &[Row]) -> Result<u64, TargetError>;
 
     /// Deletes rows; returns how many.
     fn delete(&mut self, table: &Table, filter: &Filter) -> Result<u64, TargetError>;

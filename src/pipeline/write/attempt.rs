@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{rejects as r, DOCUMENTS, REJECTS, RESIDUE};
-use crate::model::{DocumentOutcome, Flaw, Row, Table, Value};
+use crate::model::{DocumentOutcome, Flaw, Part, Row, Table, Value};
 use crate::pipeline::examine::Undecoded;
 use crate::pipeline::item::{Item, Loaded, Rejected};
 use crate::pipeline::ledger::{self, LedgerDocument, LedgerReject};
@@ -19,7 +19,7 @@ use crate::target::{in_transaction, Connection, Filter, TargetError};
 
 use super::insert::{anchor_of, ledger_document, residue_row, Packed};
 use super::references::{rows_in, settle_waiting};
-use super::replace::{Begun, ReplaceError, Replacement};
+use super::replace::{fill, Begun, References, ReplaceError, Replacement};
 use super::{Done, Env};
 
 /// Why an attempt was rolled back.
@@ -54,7 +54,7 @@ pub fn attempt(
     careful: bool,
 ) -> Result<Vec<Done>, AttemptError> {
     in_transaction(connection, |connection| {
-        let mut attempt = Attempt { env, connection, careful: careful || !env.fresh, settle: BTreeSet::new() };
+        let mut attempt = Attempt { env, connection, careful: careful || !env.fresh, settle: References::new() };
         attempt.run(items, skip)
     })
 }
@@ -64,7 +64,7 @@ struct Attempt<'a> {
     connection: &'a mut dyn Connection,
     careful: bool,
     /// References of whose meaning something has changed: kind and text.
-    settle: BTreeSet<(&'static str, String)>,
+    settle: References,
 }
 
 /// How a document goes into the database.
@@ -125,7 +125,7 @@ impl Attempt<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
-        let (resolved, made) = super::replace::fill(self.env, self.connection, self.careful, &wanted)?;
+        let (resolved, made) = fill(self.env, self.connection, self.careful, &wanted)?;
         self.settle.extend(made);
         for item in items.iter_mut() {
             if let Item::Load(loaded) = item {
@@ -203,41 +203,45 @@ impl Attempt<'_> {
     }
 
     /// New documents, table by table, parents first.
-    fn insert(&mut self, items: &[Item], routes: &[Route], done: &mut [Done]) -> Result<(), AttemptError> {
-        let new = || {
-            items.iter().zip(routes).enumerate().filter_map(|(index, (item, route))| match (item, route) {
-                (Item::Load(loaded), Route::Insert) => Some((index, loaded)),
-                _ => None,
-            })
-        };
+    fn insert(&mut self, items: &mut [Item], routes: &[Route], done: &mut [Done]) -> Result<(), AttemptError> {
         for table in self.env.format.tables() {
-            let parts = new().flat_map(|(_, loaded)| &loaded.parts).filter(|part| part.table == *table);
-            let rows: Vec<&Row> = parts.flat_map(|part| &part.rows).collect();
-            if !rows.is_empty() {
-                self.connection.insert(table, &rows)?;
+            let mut parts: Vec<&mut Part> = new_documents(items, routes)
+                .flat_map(|(_, loaded)| &mut loaded.parts)
+                .filter(|part| part.table == *table)
+                .collect();
+            // One statement for all documents wants their rows side by side; they go back to
+            // their parts whatever comes of it, for the next attempt.
+            let counts: Vec<usize> = parts.iter().map(|part| part.rows.len()).collect();
+            let mut rows: Vec<Row> = parts.iter_mut().flat_map(|part| part.rows.drain(..)).collect();
+            let result = match rows.is_empty() {
+                true => Ok(()),
+                false => self.connection.insert(table, &rows),
+            };
+            let mut all = rows.drain(..);
+            for (part, count) in parts.into_iter().zip(counts) {
+                part.rows.extend(all.by_ref().take(count));
             }
+            result?;
         }
         let (mut documents, mut residues) = (Vec::new(), Vec::new());
-        for (index, loaded) in new() {
+        for (index, loaded) in new_documents(items, routes) {
             describe(loaded, &mut done[index]);
-            let row_id = loaded.parts.first().and_then(|part| anchor_of(loaded.source.document.kind.anchor, part));
+            let row_id = loaded
+                .parts
+                .first()
+                .and_then(|part| anchor_of(loaded.source.document.kind.anchor, part.table, &part.rows));
             let reference = reference_of(self.env, loaded);
             let notes = &loaded.decoded.notes;
             documents.push(ledger_document(&loaded.source, self.env.run, row_id, reference, notes).to_row());
             for (number, part) in loaded.parts.iter().enumerate() {
                 let packed = Packed::of(&part.rows);
-                residues.push(residue_row(
-                    loaded.source.document.id,
-                    number,
-                    part.table.name,
-                    packed,
-                    part.residue.clone(),
-                ));
+                let id = loaded.source.document.id;
+                residues.push(residue_row(id, number, part.table.name, packed, part.residue.clone()));
             }
         }
         for (table, rows) in [(&DOCUMENTS, documents), (&RESIDUE, residues)] {
             if !rows.is_empty() {
-                self.connection.insert(table, &rows.iter().collect::<Vec<_>>())?;
+                self.connection.insert(table, &rows)?;
             }
         }
         Ok(())
@@ -311,9 +315,9 @@ impl Attempt<'_> {
         match held {
             Some(held) if held.is_same(&reject) => done.accepted = held.accepted.is_some(),
             Some(_) => {
-                self.connection.update(&REJECTS, &[&reject.to_row()])?;
+                self.connection.update(&REJECTS, &[reject.to_row()])?;
             }
-            None => self.connection.insert(&REJECTS, &[&reject.to_row()])?,
+            None => self.connection.insert(&REJECTS, &[reject.to_row()])?,
         }
         done.reject = Some(rejected.reject.clone());
         Ok(())
@@ -371,6 +375,14 @@ impl Attempt<'_> {
         }
         Ok(())
     }
+}
+
+/// The documents of which nothing is in the database yet, with their positions in the batch.
+fn new_documents<'a>(items: &'a mut [Item], routes: &'a [Route]) -> impl Iterator<Item = (usize, &'a mut Loaded)> + 'a {
+    items.iter_mut().zip(routes).enumerate().filter_map(|(index, (item, route))| match (item, route) {
+        (Item::Load(loaded), Route::Insert) => Some((index, &mut **loaded)),
+        _ => None,
+    })
 }
 
 fn outcome(item: &Item, route: Route) -> DocumentOutcome {

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::model::digest::{self, ROW_DIGEST};
 use crate::model::document::Anchor;
-use crate::model::{Note, Part, Row, Value};
+use crate::model::{Note, Row, Table, Value};
 use crate::pipeline::item::Source;
 use crate::pipeline::ledger::LedgerDocument;
 
@@ -50,13 +50,13 @@ pub fn residue_row(document: Uuid, part: usize, table: &str, packed: Packed, dat
     ])
 }
 
-/// The row that stands for the document, from its first part with resolved references.
-pub fn anchor_of(anchor: Anchor, part: &Part) -> Option<Uuid> {
-    let first = part.rows.first()?;
+/// The row that stands for the document, from its first rows with resolved references.
+pub fn anchor_of(anchor: Anchor, table: &Table, rows: &[Row]) -> Option<Uuid> {
+    let first = rows.first()?;
     match anchor {
         Anchor::FirstRow => Some(first.id()),
         Anchor::Referenced => {
-            let column = part.table.columns.iter().position(|column| column.reference.is_some())?;
+            let column = table.columns.iter().position(|column| column.reference.is_some())?;
             first.0[column].as_uuid()
         }
         Anchor::None => None,

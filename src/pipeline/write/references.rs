@@ -162,14 +162,13 @@ fn settle(
         if updates.is_empty() {
             continue;
         }
-        let references: Vec<&Row> = updates.iter().collect();
-        connection.update(table, &references)?;
+        connection.update(table, &updates)?;
         *changed.entry(table.name).or_default() += updates.len() as u64;
         let data = part.0[r::DATA].as_text().map(str::to_owned);
-        connection.update(&RESIDUE, &[&residue_row(document.id, number, table.name, packed, data)])?;
+        connection.update(&RESIDUE, &[residue_row(document.id, number, table.name, packed, data)])?;
         if kind_of(format, &document.kind).anchor == Anchor::Referenced {
             document.row_id = means;
-            connection.update(&crate::model::ledger::DOCUMENTS, &[&document.to_row()])?;
+            connection.update(&crate::model::ledger::DOCUMENTS, &[document.to_row()])?;
         }
     }
     Ok(())

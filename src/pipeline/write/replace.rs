@@ -40,12 +40,12 @@ pub struct Replacement<'a, 'e> {
     row_id: Option<Uuid>,
     reference: Option<String>,
     rows: BTreeMap<&'static str, u64>,
-    settle: BTreeSet<(&'static str, String)>,
+    settle: References,
     adoptions: Vec<Note>,
 }
 
 pub enum Begun<'a, 'e> {
-    Ready(Replacement<'a, 'e>),
+    Ready(Box<Replacement<'a, 'e>>),
     /// Rows were edited in the database; a few words on what was found.
     Conflict(String),
 }
@@ -64,11 +64,13 @@ impl From<TargetError> for ReplaceError {
     }
 }
 
+/// References whose meaning may have changed: kind and text.
+pub type References = BTreeSet<(&'static str, String)>;
+
 /// What was done.
 pub struct Replaced {
     pub rows: Vec<(&'static str, u64)>,
-    /// References whose meaning may have changed: kind and text.
-    pub settle: BTreeSet<(&'static str, String)>,
+    pub settle: References,
 }
 
 impl<'a, 'e> Replacement<'a, 'e> {
@@ -90,7 +92,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             row_id: None,
             reference: None,
             rows: BTreeMap::new(),
-            settle: BTreeSet::new(),
+            settle: References::new(),
             adoptions: Vec::new(),
         };
         if let Some(known) = &replacement.known {
@@ -106,7 +108,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             let document = [Value::Uuid(source.document.id)];
             replacement.connection.delete(&RESIDUE, &Filter::In { column: r::DOCUMENT_ID, values: &document })?;
         }
-        Ok(Begun::Ready(replacement))
+        Ok(Begun::Ready(Box::new(replacement)))
     }
 
     /// Writes what differs in one part.
@@ -121,10 +123,13 @@ impl<'a, 'e> Replacement<'a, 'e> {
                 }
             }
         }
+        if self.parts == 0 {
+            self.row_id = anchor_of(self.source.document.kind.anchor, part.table, &rows);
+        }
         let mut packed = Packed::with_capacity(rows.len());
         let (mut inserts, mut updates) = (Vec::new(), Vec::new());
-        for row in &rows {
-            let (id, digest) = (row.id(), digest::row(row));
+        for row in rows {
+            let (id, digest) = (row.id(), digest::row(&row));
             packed.push(id, digest);
             match self.live.get_mut(&id) {
                 Some(live) => {
@@ -143,13 +148,9 @@ impl<'a, 'e> Replacement<'a, 'e> {
         if !updates.is_empty() {
             self.connection.update(part.table, &updates)?;
         }
-        let document = &self.source.document;
-        let residue = residue_row(document.id, self.parts, part.table.name, packed, part.residue.clone());
-        self.connection.insert(&RESIDUE, &[&residue])?;
-        if self.parts == 0 {
-            let first = Part { table: part.table, rows, residue: None };
-            self.row_id = anchor_of(document.kind.anchor, &first);
-        }
+        let id = self.source.document.id;
+        let residue = residue_row(id, self.parts, part.table.name, packed, part.residue.clone());
+        self.connection.insert(&RESIDUE, &[residue])?;
         self.parts += 1;
         Ok(())
     }
@@ -169,9 +170,9 @@ impl<'a, 'e> Replacement<'a, 'e> {
         let document = ledger_document(self.source, self.env.run, row_id, self.reference, notes).to_row();
         match self.known {
             Some(_) => {
-                self.connection.update(&DOCUMENTS, &[&document])?;
+                self.connection.update(&DOCUMENTS, &[document])?;
             }
-            None => self.connection.insert(&DOCUMENTS, &[&document])?,
+            None => self.connection.insert(&DOCUMENTS, &[document])?,
         }
         Ok(Replaced { rows: self.rows.into_iter().collect(), settle: self.settle })
     }
@@ -282,9 +283,9 @@ pub fn fill(
     connection: &mut dyn Connection,
     careful: bool,
     wanted: &[(Reference, &str, Instant)],
-) -> Result<(Resolved, BTreeSet<(&'static str, String)>), TargetError> {
+) -> Result<(Resolved, References), TargetError> {
     let mut resolved = Resolved::new();
-    let mut made = BTreeSet::new();
+    let mut made = References::new();
     let kinds: BTreeSet<&'static str> = wanted.iter().map(|(reference, ..)| reference.kind).collect();
     for kind in kinds {
         let of_kind = || wanted.iter().filter(|(reference, ..)| reference.kind == kind);
@@ -300,7 +301,7 @@ pub fn fill(
             }
         }
         if !placeholders.is_empty() {
-            connection.insert(kind_of(env.format, kind).main, &placeholders.values().collect::<Vec<_>>())?;
+            connection.insert(kind_of(env.format, kind).main, &placeholders.into_values().collect::<Vec<_>>())?;
         }
     }
     Ok((resolved, made))
