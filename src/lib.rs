@@ -5,6 +5,7 @@
 //!                                                        \-> reject (bytes, place, reason)
 //! ```
 
+pub mod config;
 pub mod format;
 pub mod json;
 pub mod model;
