@@ -5,6 +5,7 @@
 //!                                                        \-> reject (bytes, place, reason)
 //! ```
 
+pub mod cli;
 pub mod config;
 pub mod format;
 pub mod json;
