@@ -5,6 +5,8 @@
 //!                                                        \-> reject (bytes, place, reason)
 //! ```
 
+pub mod cli;
+pub mod config;
 pub mod exec;
 pub mod format;
 pub mod generate;

@@ -1,0 +1,66 @@
+//! The command line: arguments, one file a command, and what a person reads.
+//!
+//! Results go to stdout, all else to stderr. No thread is started here and no database is named.
+
+pub mod args;
+mod config_table;
+mod console;
+pub mod exit;
+pub mod failure;
+pub mod generate;
+mod human;
+pub mod logging;
+pub mod migrate;
+pub mod progress;
+pub mod rejects;
+pub mod resume;
+pub mod scan;
+pub mod status;
+pub mod summary;
+
+pub use crate::config::Environment;
+pub use args::{parse, Cli};
+pub use exit::Exit;
+pub use failure::Failure;
+
+use std::io::{self, Write};
+
+use crate::config::Config;
+
+/// Runs what the command line asks for.
+pub fn run(cli: &Cli, environment: &Environment) -> Result<Exit, Failure> {
+    logging::start(cli.global.log_format, cli.global.verbose, cli.global.quiet);
+    let config = load(cli, None, environment)?;
+    print_config(&config)?;
+    Ok(Exit::Done)
+}
+
+/// The settings of a command; `source` is its argument where it has one.
+pub fn load(cli: &Cli, source: Option<&std::path::Path>, environment: &Environment) -> Result<Config, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let flags = cli.settings.flags(source);
+    let config = Config::load(&flags, environment, cli.global.config.as_deref(), cores)?;
+    for name in config.unknown_variables() {
+        tracing::warn!(variable = name, "this variable is no setting and is ignored");
+    }
+    Ok(config)
+}
+
+/// `--print-config`.
+pub fn print_config(config: &Config) -> Result<(), Failure> {
+    print(|out| config_table::write(out, config))?;
+    // After the table, so that what is there can be seen when a part is missing.
+    config.database()?;
+    Ok(())
+}
+
+/// Writes a result to stdout in one go. A reader that has seen enough (`head`) is no failure.
+pub fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(anyhow::Error::new(error).context("cannot write to stdout")))
+        }
+        _ => Ok(()),
+    }
+}

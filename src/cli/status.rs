@@ -1,0 +1,158 @@
+//! `status`: the runs and what is loaded.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::model::ledger::RUNS;
+use crate::model::path::escape_controls;
+use crate::model::{Instant, Row, Value};
+
+use super::human::{columns, duration, thousands, Side};
+
+/// The version of the JSON object.
+pub const VERSION: u32 = 1;
+
+/// What the ledger says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StatusReport {
+    pub version: u32,
+    /// The database without its password.
+    pub target: String,
+    /// Loaded documents by kind.
+    pub documents: BTreeMap<String, u64>,
+    pub rejects_open: u64,
+    pub rejects_accepted: u64,
+    /// The newest first.
+    pub runs: Vec<RunView>,
+}
+
+/// One run as the ledger has it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunView {
+    /// A UUID.
+    pub id: String,
+    pub command: String,
+    pub source: String,
+    /// Who ran it: process and host.
+    pub holder: String,
+    /// `running`, `done`, `stopped`, `failed`, `interrupted`.
+    pub state: String,
+    pub phase: Option<String>,
+    pub mode: Option<String>,
+    pub started_at: String,
+    pub finished_at: Option<String>,
+    pub seconds: Option<f64>,
+    /// As the run wrote it when it closed.
+    pub summary: Option<serde_json::Value>,
+}
+
+impl RunView {
+    /// From a row of the ledger's table `runs`; `None` if it is no such row.
+    pub fn from_row(row: &Row) -> Option<RunView> {
+        let value = |name: &str| RUNS.column(name).and_then(|column| row.0.get(column));
+        let text = |name: &str| value(name).and_then(Value::as_text).map(str::to_owned);
+        let time = |name: &str| value(name).and_then(Value::as_time);
+        let (started, finished) = (time("started_at")?, time("finished_at"));
+        Some(RunView {
+            id: value("id")?.as_uuid()?.to_string(),
+            command: text("command")?,
+            source: text("source")?,
+            holder: text("holder")?,
+            state: text("state")?,
+            phase: text("phase"),
+            mode: text("mode"),
+            started_at: started.to_fixed(),
+            finished_at: finished.map(Instant::to_fixed),
+            seconds: finished.map(|finished| (finished.0 - started.0).max(0) as f64 / 1e6),
+            summary: text("summary").and_then(|summary| serde_json::from_str(&summary).ok()),
+        })
+    }
+}
+
+pub fn write_text(out: &mut dyn Write, report: &StatusReport) -> io::Result<()> {
+    writeln!(out, "target     {}", escape_controls(&report.target))?;
+    let documents: Vec<String> =
+        report.documents.iter().map(|(kind, count)| format!("{} {kind}", thousands(*count))).collect();
+    let documents = if documents.is_empty() { "none".to_owned() } else { documents.join(", ") };
+    writeln!(out, "documents  {documents}")?;
+    writeln!(
+        out,
+        "rejects    {} open, {} accepted\n",
+        thousands(report.rejects_open),
+        thousands(report.rejects_accepted)
+    )?;
+    if report.runs.is_empty() {
+        return writeln!(out, "no runs yet");
+    }
+    let heads = ["run", "command", "state", "phase", "mode", "started", "time", "source"];
+    let mut lines = vec![heads.map(str::to_owned).to_vec()];
+    for run in &report.runs {
+        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        lines.push(vec![
+            run.id.clone(),
+            run.command.clone(),
+            run.state.clone(),
+            or_dash(&run.phase),
+            or_dash(&run.mode),
+            // Without the fraction.
+            run.started_at.get(..19).map_or_else(|| run.started_at.clone(), |start| format!("{start}Z")),
+            run.seconds.map_or_else(|| "-".to_owned(), |seconds| duration(Duration::from_secs_f64(seconds))),
+            escape_controls(&run.source),
+        ]);
+    }
+    out.write_all(columns(&[Side::Left; 8], &lines).as_bytes())
+}
+
+pub fn write_json(out: &mut dyn Write, report: &StatusReport) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, report)?;
+    writeln!(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn runs_are_listed_from_the_ledgers_rows() {
+        let mut row = Row(vec![Value::Null; RUNS.columns.len()]);
+        for (name, value) in [
+            ("id", Value::Uuid(Uuid::nil())),
+            ("command", Value::Text("migrate".into())),
+            ("source", Value::Text("data".into())),
+            ("holder", Value::Text("process 7 on host a".into())),
+            ("state", Value::Text("done".into())),
+            ("started_at", Value::Time(Instant(0))),
+            ("finished_at", Value::Time(Instant(2_500_000))),
+            ("summary", Value::Json("{\"rows\":7}".into())),
+        ] {
+            row.0[RUNS.column(name).expect("a column of runs")] = value;
+        }
+        let run = RunView::from_row(&row).expect("a run");
+        assert_eq!(run.summary.as_ref().expect("a summary")["rows"], 7);
+        let report = StatusReport {
+            version: VERSION,
+            target: "sqlite:a.db".into(),
+            documents: [("users".to_owned(), 1200)].into(),
+            rejects_open: 1,
+            rejects_accepted: 0,
+            runs: vec![run],
+        };
+        let mut out = Vec::new();
+        write_text(&mut out, &report).expect("a vector takes all");
+        assert_eq!(
+            String::from_utf8(out).expect("text"),
+            "\
+target     sqlite:a.db
+documents  1,200 users
+rejects    1 open, 0 accepted
+
+run                                   command  state  phase  mode  started               time    source
+00000000-0000-0000-0000-000000000000  migrate  done   -      -     1970-01-01T00:00:00Z  2.50 s  data
+"
+        );
+    }
+}
