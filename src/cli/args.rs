@@ -21,12 +21,14 @@ pub struct Cli {
     pub global: Global,
     #[command(flatten)]
     pub settings: Settings,
+    #[command(subcommand)]
+    pub command: Option<Command>,
 }
 
 /// Parses a command line; the error knows how to print itself (`--help` is one, too).
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let cli = Cli::try_parse_from(arguments)?;
-    if !cli.global.print_config {
+    if !cli.global.print_config && cli.command.is_none() {
         use clap::CommandFactory;
         return Err(Cli::command().error(clap::error::ErrorKind::MissingSubcommand, "a command is needed"));
     }
@@ -276,22 +278,13 @@ mod tests {
     use crate::config::KEYS;
     use clap::CommandFactory;
 
-    /// The whole command line.
-    #[derive(Debug, Parser)]
-    struct Whole {
-        #[command(flatten)]
-        cli: Cli,
-        #[command(subcommand)]
-        command: Option<Command>,
-    }
-
-    fn whole(line: &str) -> Result<Whole, clap::Error> {
-        Whole::try_parse_from(line.split(' '))
+    fn whole(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
     }
 
     #[test]
     fn the_definitions_are_sound() {
-        Whole::command().debug_assert();
+        Cli::command().debug_assert();
     }
 
     #[test]
@@ -327,9 +320,9 @@ mod tests {
         let line =
             "transload --db sqlite:a.db migrate data --only users,memory --with logs --dry-run --batch-rows 5 -q";
         let whole = whole(line).expect("valid");
-        assert!(whole.cli.global.quiet);
-        assert_eq!(whole.cli.settings.batch_rows.as_deref(), Some("5".as_ref()));
-        assert_eq!(whole.cli.settings.db.as_deref(), Some("sqlite:a.db".as_ref()));
+        assert!(whole.global.quiet);
+        assert_eq!(whole.settings.batch_rows.as_deref(), Some("5".as_ref()));
+        assert_eq!(whole.settings.db.as_deref(), Some("sqlite:a.db".as_ref()));
         let Some(Command::Migrate(args)) = &whole.command else { panic!("migrate was asked for") };
         assert_eq!(args.only, ["users", "memory"]);
         assert_eq!(args.with, ["logs"]);

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::exec::Signal;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Done, and all agrees.
@@ -36,6 +38,14 @@ impl Exit {
             Exit::Leftovers
         } else {
             Exit::Done
+        }
+    }
+
+    /// After a run that a signal asked to stop.
+    pub fn of_signal(signal: Signal) -> Exit {
+        match signal {
+            Signal::Interrupt => Exit::Interrupted,
+            Signal::Terminate => Exit::Terminated,
         }
     }
 

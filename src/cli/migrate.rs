@@ -1,9 +1,118 @@
-//! `migrate [SOURCE]`: what its options mean.
+//! `migrate [SOURCE]`: moves the documents into the database.
 
-use crate::config::nearest;
+use std::collections::HashSet;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::config::{nearest, Config};
+use crate::pipeline::{self, Job, Mode, Report, Removed, What};
+use crate::target::Target;
 
 use super::args::{MigrateArgs, Prefer};
+use super::engine::{self, Watch, OPTIONAL};
+use super::exit::Exit;
 use super::failure::Failure;
+use super::summary::{write_findings, write_json, write_text, RunReport};
+use super::{console, print, resume};
+
+/// Runs `migrate`.
+pub fn run(args: &MigrateArgs, config: &Config, quiet: bool) -> Result<Exit, Failure> {
+    let format = engine::format(config)?;
+    let known: Vec<&'static str> = format.kinds().iter().map(|kind| kind.name).collect();
+    let options = MigrateOptions::from_args(args, &known, &OPTIONAL)?;
+    migrate(config, &options, None, "migrate", quiet)
+}
+
+/// Migrates; with `documents`, only these.
+pub fn migrate(
+    config: &Config,
+    options: &MigrateOptions,
+    documents: Option<HashSet<Uuid>>,
+    command: &'static str,
+    quiet: bool,
+) -> Result<Exit, Failure> {
+    let format = engine::format(config)?;
+    let target = engine::target(config)?;
+    let source = engine::source(config)?;
+    console::write_stderr(format!("target {}\n", crate::model::path::escape_controls(&target.name())).as_bytes());
+    let mut run_options = engine::options(config, engine::kinds(format, &options.kinds));
+    run_options.documents = documents;
+    run_options.prefer = match options.prefer {
+        Some(Prefer::File) => pipeline::Prefer::File,
+        None => pipeline::Prefer::Neither,
+    };
+    run_options.removed = if options.prune { Removed::Prune } else { Removed::Keep };
+    run_options.mode = if options.dry_run { Mode::DryRun } else { Mode::Real };
+    let stop = engine::begin(config)?;
+    let dialect = target.capabilities().dialect;
+    let watch = Watch::start(quiet);
+    let result = pipeline::migrate(&Job {
+        format,
+        source: &source,
+        target: &*target,
+        prepare: &|connection| engine::prepare(dialect, format, connection),
+        options: &run_options,
+        command,
+        holder: &engine::holder(command),
+        stop: &stop,
+        progress: &watch.progress,
+        tick: &|now| watch.tick(now),
+    });
+    drop(watch);
+    let again = resume::command(&std::env::args_os().collect::<Vec<_>>());
+    let report = result.map_err(|error| run_failure(error, &again))?;
+    let shown = run_report(command, &source, &*target, &report, again);
+    let (summary, findings) = (&report.account.summary, &report.account.findings);
+    print(|out| match options.json {
+        true => write_json(out, summary, findings, &shown),
+        false => {
+            write_text(out, summary, &shown)?;
+            write_findings(out, findings)
+        }
+    })?;
+    Ok(match report.stopped {
+        Some(signal) => Exit::of_signal(signal),
+        None => Exit::of_leftovers(summary.has_leftovers()),
+    })
+}
+
+fn run_report(
+    command: &'static str,
+    source: &std::path::Path,
+    target: &dyn Target,
+    report: &Report,
+    again: String,
+) -> RunReport {
+    let unfinished = report.stopped.is_some() || report.account.findings.iter().any(|finding| finding.what == What::Failed);
+    RunReport {
+        command,
+        run: report.run,
+        source: source.to_owned(),
+        target: target.name(),
+        dry_run: report.dry_run,
+        mode: report.mode.to_owned(),
+        mode_reason: report.mode_reason.to_owned(),
+        time: Duration::from_secs_f64(report.seconds),
+        rejects: report.rejects_directory.clone(),
+        stopped_by: report.stopped.map(|signal| signal.name()),
+        resume: unfinished.then_some(again),
+    }
+}
+
+/// What a person can do about it: run the same command again, once the cause is gone.
+fn run_failure(error: pipeline::RunError, again: &str) -> Failure {
+    use pipeline::RunError;
+    let hint = match &error {
+        RunError::Source(error) => error.hint().to_owned(),
+        RunError::NothingKnown { .. } => {
+            "is it the right directory? `transload scan` says what is there; an empty result is not success".to_owned()
+        }
+        RunError::Lock(crate::target::LockError::Held { .. }) => "wait for it to end, or stop it".to_owned(),
+        _ => format!("what was committed stays; once the cause is gone, this goes on: {again}"),
+    };
+    Failure::new(error).with_hint(hint)
+}
 
 /// The options of one migration, validated.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 pub mod args;
 mod config_table;
 mod console;
+mod engine;
 pub mod exit;
 pub mod failure;
 pub mod generate;
@@ -19,7 +20,7 @@ pub mod status;
 pub mod summary;
 
 pub use crate::config::Environment;
-pub use args::{parse, Cli};
+pub use args::{parse, Cli, Command};
 pub use exit::Exit;
 pub use failure::Failure;
 
@@ -30,9 +31,21 @@ use crate::config::Config;
 /// Runs what the command line asks for.
 pub fn run(cli: &Cli, environment: &Environment) -> Result<Exit, Failure> {
     logging::start(cli.global.log_format, cli.global.verbose, cli.global.quiet);
-    let config = load(cli, None, environment)?;
-    print_config(&config)?;
-    Ok(Exit::Done)
+    let source = cli.command.as_ref().and_then(Command::source);
+    let config = load(cli, source, environment)?;
+    if cli.global.print_config {
+        print_config(&config)?;
+        return Ok(Exit::Done);
+    }
+    let quiet = cli.global.quiet;
+    match &cli.command {
+        Some(Command::Scan(args)) => scan::run(args, &config, quiet),
+        Some(Command::Migrate(args)) => migrate::run(args, &config, quiet),
+        Some(Command::Rejects(args)) => rejects::run(args, &config, quiet),
+        Some(Command::Status(args)) => status::run(args, &config),
+        Some(Command::Generate(args)) => generate::run(args),
+        None => unreachable!("the parser asks for a command"),
+    }
 }
 
 /// The settings of a command; `source` is its argument where it has one.

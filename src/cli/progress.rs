@@ -7,22 +7,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::exec::Snapshot;
+
 use super::console;
 use super::human::{bytes, duration, per_second, thousands};
-
-/// How far a run is at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Snapshot {
-    pub files_found: u64,
-    /// Once the walk has ended.
-    pub files_total: Option<u64>,
-    pub files_done: u64,
-    pub bytes_done: u64,
-    pub bytes_total: Option<u64>,
-    pub rows: u64,
-    pub rejects: u64,
-    pub phase: &'static str,
-}
 
 /// Between two lines where there is no terminal.
 const PAUSE: Duration = Duration::from_secs(10);

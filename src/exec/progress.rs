@@ -22,7 +22,7 @@ pub struct Progress {
 }
 
 /// The counters at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     pub files_found: u64,
     /// `None` until the source has been counted.

@@ -72,8 +72,6 @@ pub enum RunError {
     Source(#[from] WalkError),
     #[error("nothing in {} is a document that this run would load", source_path.display())]
     NothingKnown { source_path: PathBuf },
-    #[error("the directory for rejects, {}, is below the source", directory.display())]
-    RejectsInSource { directory: PathBuf },
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(transparent)]
@@ -95,7 +93,6 @@ pub enum RunError {
 pub fn migrate(job: &Job) -> Result<Report, RunError> {
     let begun = std::time::Instant::now();
     let mut walker = Walker::new(WalkOptions { root: job.source.to_owned(), follow_links: job.options.follow_links })?;
-    check_rejects_directory(job)?;
     if !has_documents(job.format, job.options, &mut walker)? {
         return Err(RunError::NothingKnown { source_path: job.source.to_owned() });
     }
@@ -134,20 +131,6 @@ fn has_documents(format: &'static dyn Format, options: &Options, walker: &mut Wa
         })?;
     }
     Ok(found)
-}
-
-/// The source is never written to, not even by rejects.
-fn check_rejects_directory(job: &Job) -> Result<(), RunError> {
-    let directory = &job.options.rejects_directory;
-    let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.clone());
-    // What does not exist yet lies where its nearest existing ancestor lies.
-    let existing = absolute.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
-    match (existing, job.source.canonicalize()) {
-        (Some(place), Ok(source)) if place.starts_with(&source) => {
-            Err(RunError::RejectsInSource { directory: directory.clone() })
-        }
-        _ => Ok(()),
-    }
 }
 
 /// A run with its connections.
