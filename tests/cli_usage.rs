@@ -10,6 +10,12 @@ fn transload(directory: &Path, variables: &[(&str, &str)], arguments: &[&str]) -
     command.output().expect("the program starts")
 }
 
+/// The same with this text as `pipeline.toml`.
+fn transload_with(directory: &Path, file: &str, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+    std::fs::write(directory.join("pipeline.toml"), file).expect("written");
+    transload(directory, variables, arguments)
+}
+
 fn directory() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary directory")
 }
@@ -83,16 +89,11 @@ fn no_password_is_printed_wherever_it_came_from() {
     let here = directory();
     let url = "postgres://ada:geheim@db.example/donna?sslmode=require";
     let parts = [("DB_HOST", "db.example"), ("DB_NAME", "donna"), ("DB_USER", "ada"), ("DB_PASSWORD", "geheim")];
-    let pipeline = here.path().join("pipeline.toml");
-    let runs: [(&[(&str, &str)], &[&str], String); 4] = [
-        (&[], &["--print-config", "--db", url], String::new()),
-        (&[("TRANSLOAD_DB", url)], &["--print-config"], String::new()),
-        (&[], &["--print-config"], format!("db = \"{url}\"\n")),
-        (&parts, &["--print-config", "-vv"], "db = \"env\"\n".to_owned()),
-    ];
-    for (variables, arguments, file) in runs {
-        std::fs::write(&pipeline, file).expect("written");
-        let output = transload(here.path(), variables, arguments);
+    let by_flag = transload_with(here.path(), "", &[], &["--print-config", "--db", url]);
+    let by_variable = transload_with(here.path(), "", &[("TRANSLOAD_DB", url)], &["--print-config"]);
+    let by_file = transload_with(here.path(), &format!("db = \"{url}\"\n"), &[], &["--print-config"]);
+    let by_parts = transload_with(here.path(), "db = \"env\"\n", &parts, &["--print-config", "-vv"]);
+    for output in [by_flag, by_variable, by_file, by_parts] {
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         assert!(stdout(&output).contains("postgres://ada@db.example/donna"), "{}", stdout(&output));
         assert!(!format!("{}{}", stdout(&output), stderr(&output)).contains("geheim"));

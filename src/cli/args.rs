@@ -55,7 +55,7 @@ pub struct Global {
     pub quiet: bool,
 }
 
-/// Settings: each can also stand in the environment (TRANSLOAD_<NAME>) and in pipeline.toml.
+/// Settings: each can also stand in the environment (`TRANSLOAD_<NAME>`) and in pipeline.toml.
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Settings")]
 pub struct Settings {
