@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use crate::config::{Config, Database};
 use crate::exec::{watch_signals, Progress, Snapshot, Stop};
 use crate::format::{self, Format};
-use crate::model::{DocumentKind, Limits};
+use crate::model::DocumentKind;
 use crate::pipeline::{Mode, Options, Prefer, Removed};
 use crate::schema;
 use crate::target::postgres::{password_from_pgpass, Parameters, PostgresOptions, PostgresTarget};
@@ -49,11 +49,6 @@ pub fn target(config: &Config) -> Result<Box<dyn Target>, Failure> {
             })))
         }
     }
-}
-
-/// What the target can hold, without connecting.
-pub fn limits(target: &dyn Target) -> Limits {
-    target.capabilities().limits
 }
 
 /// The kinds by their names, in the format's order.

@@ -1,7 +1,5 @@
 //! `generate DIR`: a deterministic tree of legacy files.
 
-use std::io::Write;
-
 use crate::generate::{generate, GenerateError, Options};
 use crate::model::RelPath;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::config::{nearest, Config};
-use crate::pipeline::{self, Job, Mode, Report, Removed, What};
+use crate::pipeline::{self, Job, Mode, Removed, Report, What};
 use crate::target::Target;
 
 use super::args::{MigrateArgs, Prefer};
@@ -84,7 +84,8 @@ fn run_report(
     report: &Report,
     again: String,
 ) -> RunReport {
-    let unfinished = report.stopped.is_some() || report.account.findings.iter().any(|finding| finding.what == What::Failed);
+    let unfinished =
+        report.stopped.is_some() || report.account.findings.iter().any(|finding| finding.what == What::Failed);
     RunReport {
         command,
         run: report.run,

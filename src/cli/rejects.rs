@@ -1,14 +1,112 @@
 //! `rejects list|show|export|retry|accept`: how rejects are shown.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
+use uuid::Uuid;
 
-use crate::model::ledger::rejects as at;
+use crate::config::Config;
+use crate::model::ledger::REJECTS;
 use crate::model::path::escape_controls;
-use crate::model::{Reason, Reject, RelPath, Row, Value};
+use crate::model::{Instant, Reject, RelPath, Row};
+use crate::pipeline;
+use crate::pipeline::ledger::{self, LedgerReject};
+use crate::target::Connection;
+
+use super::args::{RejectsAction, RejectsArgs};
+use super::engine;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::migrate::{migrate, MigrateOptions};
 
 use super::human::{bytes, columns, Side};
+use super::print;
+
+/// Runs `rejects`.
+pub fn run(args: &RejectsArgs, config: &Config, quiet: bool) -> Result<Exit, Failure> {
+    let format = engine::format(config)?;
+    let target = engine::target(config)?;
+    let mut connection = engine::ledger(&*target, format)?;
+    let mut held = ledger::all_rejects(&mut *connection).map_err(Failure::new)?;
+    held.sort_by(|a, b| a.file.cmp(&b.file));
+    match &args.action {
+        RejectsAction::List { all, json, redact } => {
+            let views: Vec<RejectView> = held
+                .iter()
+                .filter(|reject| *all || reject.accepted.is_none())
+                .map(|reject| RejectView::of_ledger(reject, *redact))
+                .collect();
+            print(|out| if *json { write_list_json(out, &views) } else { write_list(out, &views) })?;
+            Ok(Exit::Done)
+        }
+        RejectsAction::Show { id, json, redact } => {
+            let reject = held.iter().find(|reject| reject.document == *id).ok_or_else(|| unknown(*id))?;
+            let view = RejectView::of_ledger(reject, *redact);
+            print(|out| if *json { write_one_json(out, &view) } else { write_one(out, &view) })?;
+            Ok(Exit::Done)
+        }
+        RejectsAction::Export { dir } => export(dir, &held, config),
+        RejectsAction::Retry { json } => {
+            drop(connection);
+            retry(&held, config, *json, quiet)
+        }
+        RejectsAction::Accept { ids, reason } => accept(&mut *connection, held, ids, reason),
+    }
+}
+
+fn unknown(id: Uuid) -> Failure {
+    Failure::new(anyhow::Error::msg(format!("there is no reject {id}")))
+        .with_hint("`transload rejects list` shows their ids")
+}
+
+/// Tries the open ones again, and only them.
+fn retry(held: &[LedgerReject], config: &Config, json: bool, quiet: bool) -> Result<Exit, Failure> {
+    let open: HashSet<Uuid> =
+        held.iter().filter(|reject| reject.accepted.is_none()).map(|reject| reject.document).collect();
+    if open.is_empty() {
+        print(|out| writeln!(out, "no rejects"))?;
+        return Ok(Exit::Done);
+    }
+    let kinds = engine::format(config)?.kinds().iter().map(|kind| kind.name).collect();
+    let options = MigrateOptions { kinds, dry_run: false, prune: false, prefer: None, json };
+    migrate(config, &options, Some(open), "rejects retry", quiet)
+}
+
+/// From now on these no longer count as left over, as long as their files stay as they are.
+fn accept(
+    connection: &mut dyn Connection,
+    held: Vec<LedgerReject>,
+    ids: &[Uuid],
+    reason: &str,
+) -> Result<Exit, Failure> {
+    let mut accepted = Vec::new();
+    for id in ids {
+        let reject = held.iter().find(|reject| reject.document == *id).ok_or_else(|| unknown(*id))?;
+        accepted.push(LedgerReject { accepted: Some((reason.to_owned(), Instant::now())), ..reject.clone() });
+    }
+    let rows: Vec<Row> = accepted.iter().map(LedgerReject::to_row).collect();
+    connection.update(&REJECTS, &rows).map_err(Failure::new)?;
+    print(|out| writeln!(out, "{} accepted: {}", accepted.len(), escape_controls(reason)))?;
+    Ok(Exit::Done)
+}
+
+/// The files as they are now, beside the reasons, for whoever mends them elsewhere.
+fn export(directory: &Path, held: &[LedgerReject], config: &Config) -> Result<Exit, Failure> {
+    let source = config.source()?;
+    config.check_output(directory, "the directory to export to")?;
+    let open: Vec<&LedgerReject> = held.iter().filter(|reject| reject.accepted.is_none()).collect();
+    let exported = pipeline::export_rejects(directory, source, &config.rejects, &open).map_err(Failure::new)?;
+    print(|out| {
+        writeln!(out, "{} rejects, {} files in {}", open.len(), exported.files, RelPath::new(directory))?;
+        exported
+            .missing
+            .iter()
+            .try_for_each(|path| writeln!(out, "  not to be had any more: `{}`", escape_controls(path)))
+    })?;
+    Ok(Exit::of_leftovers(!exported.missing.is_empty()))
+}
 
 /// What stands for a name or key that is not to be seen.
 const MASK: &str = "***";
@@ -24,7 +122,7 @@ pub struct RejectView {
     pub file: String,
     pub bytes: u64,
     /// The reason's code.
-    pub reason: &'static str,
+    pub reason: String,
     pub line: Option<u64>,
     pub column: Option<u64>,
     pub pointer: Option<String>,
@@ -48,7 +146,7 @@ impl From<&Reject> for RejectView {
             key: reject.key.clone(),
             file: reject.file().to_text(),
             bytes: reject.bytes,
-            reason: reject.flaw.reason.code(),
+            reason: reject.flaw.reason.code().to_owned(),
             line: place.line,
             column: place.column,
             pointer: place.pointer.clone(),
@@ -61,26 +159,29 @@ impl From<&Reject> for RejectView {
 }
 
 impl RejectView {
-    /// From a row of the ledger's table `rejects`; `None` if it is no such row.
-    pub fn from_row(row: &Row) -> Option<RejectView> {
-        let value = |column: usize| row.0.get(column);
-        let text = |column| value(column).and_then(Value::as_text).map(str::to_owned);
-        let count = |column| value(column).and_then(Value::as_int).and_then(|count| u64::try_from(count).ok());
-        Some(RejectView {
-            id: value(at::DOCUMENT_ID)?.as_uuid()?.to_string(),
-            kind: text(at::KIND)?,
-            key: text(at::DOC_KEY)?,
-            file: text(at::FILE)?,
-            bytes: count(at::BYTES)?,
-            reason: Reason::from_code(&text(at::REASON)?)?.code(),
-            line: count(at::LINE),
-            column: count(at::COL),
-            pointer: text(at::POINTER),
-            detail: text(at::DETAIL)?,
-            run: value(at::RUN_ID)?.as_uuid().map(|run| run.to_string()),
-            accepted_because: text(at::ACCEPTED_BECAUSE),
-            accepted_at: value(at::ACCEPTED_AT).and_then(Value::as_time).map(|instant| instant.to_fixed()),
-        })
+    /// A reject of the ledger.
+    pub fn of_ledger(reject: &LedgerReject, redact: bool) -> RejectView {
+        let (accepted_because, accepted_at) = reject.accepted.clone().unzip();
+        let view = RejectView {
+            id: reject.document.to_string(),
+            kind: reject.kind.clone(),
+            key: reject.key.clone(),
+            file: reject.file.clone(),
+            bytes: reject.bytes,
+            reason: reject.reason.clone(),
+            line: reject.place.line,
+            column: reject.place.column,
+            pointer: reject.place.pointer.clone(),
+            detail: reject.detail.clone(),
+            run: Some(reject.run.to_string()),
+            accepted_because,
+            accepted_at: accepted_at.map(Instant::to_fixed),
+        };
+        if redact {
+            view.redacted()
+        } else {
+            view
+        }
     }
 
     /// Without names and keys: what is left can be shown to somebody who must not see the data.
@@ -185,9 +286,7 @@ pub fn write_one(out: &mut dyn Write, reject: &RejectView) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ledger::REJECTS;
-    use crate::model::{Flaw, Instant, Place};
-    use uuid::Uuid;
+    use crate::model::{Flaw, Place, Reason};
 
     fn reject() -> Reject {
         let place = Place { line: Some(3), column: Some(9), pointer: Some("/profile/color/0".into()) };
@@ -229,27 +328,12 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_row_is_read_by_its_columns() {
-        let mut row = Row(vec![Value::Null; REJECTS.columns.len()]);
-        row.0[at::DOCUMENT_ID] = Value::Uuid(Uuid::nil());
-        row.0[at::RUN_ID] = Value::Uuid(Uuid::max());
-        row.0[at::BYTES] = Value::Int(12);
-        row.0[at::LINE] = Value::Int(3);
-        for (column, value) in [
-            (at::KIND, "chats"),
-            (at::DOC_KEY, "a"),
-            (at::FILE, "chat_sessions/a.json"),
-            (at::REASON, "truncated"),
-            (at::DETAIL, "the file ends"),
-            (at::ACCEPTED_BECAUSE, "spam"),
-        ] {
-            row.0[column] = Value::Text(value.into());
-        }
-        row.0[at::ACCEPTED_AT] = Value::Time(Instant(0));
-        let view = RejectView::from_row(&row).expect("a reject");
-        assert_eq!((view.reason, view.line, view.run.clone()), ("truncated", Some(3), Some(Uuid::max().to_string())));
+    fn an_accepted_reject_says_why_and_when() {
+        let mut held = LedgerReject::new(&reject(), Uuid::max());
+        held.accepted = Some(("spam".to_owned(), Instant(0)));
+        let view = RejectView::of_ledger(&held, false);
+        assert_eq!(view.run.clone(), Some(Uuid::max().to_string()));
         assert!(text(|out| write_one(out, &view)).contains("accepted  1970-01-01T00:00:00.000000Z: spam\n"));
         assert!(text(|out| write_list(out, &[view])).contains("(accepted)"));
-        assert_eq!(RejectView::from_row(&Row(Vec::new())), None);
     }
 }

@@ -9,10 +9,48 @@ use serde::Serialize;
 use crate::model::path::escape_controls;
 use crate::model::summary::{FileTally, NotMigrated};
 
+use crate::config::Config;
+use crate::exec::Signal;
+use crate::pipeline::{self, Account, ScanError};
+
+use super::args::ScanArgs;
+use super::engine::{self, Watch};
 use super::exit::Exit;
+use super::failure::Failure;
 use super::human::{bytes, columns, thousands, Side};
+use super::print;
 use super::rejects::RejectView;
 use super::summary::{not_migrated_lines, shown, write_counts, write_not_migrated, NotMigratedLine};
+
+/// Runs `scan`.
+pub fn run(args: &ScanArgs, config: &Config, quiet: bool) -> Result<Exit, Failure> {
+    let format = engine::format(config)?;
+    let limits = engine::target(config)?.capabilities().limits;
+    let source = config.source()?;
+    let options = engine::options(config, format.kinds().to_vec());
+    let stop = engine::begin(config)?;
+    let watch = Watch::start(quiet);
+    let tick = |now: &_| watch.tick(now);
+    let scanned = pipeline::scan(format, source, &options, limits, &stop, &watch.progress, &tick);
+    drop(watch);
+    let report = scanned.map_err(|error| {
+        let hint = match &error {
+            ScanError::Source(error) => Some(error.hint()),
+            ScanError::NothingKnown { .. } => Some("is it the right directory, and the right format?"),
+            ScanError::Unbalanced(_) => None,
+        };
+        Failure { hint: hint.map(str::to_owned), ..Failure::new(error) }
+    })?;
+    let mut shown = ScanReport::new(source, &report.account);
+    if args.redact {
+        shown = shown.redacted();
+    }
+    print(|out| if args.json { write_json(out, &shown) } else { write_text(out, &shown) })?;
+    Ok(match stop.requested() {
+        Some(signal @ (Signal::Interrupt | Signal::Terminate)) => Exit::of_signal(signal),
+        None => shown.exit(),
+    })
+}
 
 /// The version of the JSON object.
 pub const VERSION: u32 = 1;
@@ -24,7 +62,12 @@ pub struct ScanReport {
     pub files: FileTally,
     /// By layout, e.g. `2 chat history`.
     pub layouts: BTreeMap<&'static str, LayoutTally>,
-    /// What will be rejected, and why.
+    pub rejected: u64,
+    /// Documents that kept changing while they were read.
+    pub failed: u64,
+    /// Rejects by reason.
+    pub reasons: BTreeMap<&'static str, u64>,
+    /// What will be rejected, and why; at most 1,000.
     pub rejects: Vec<RejectView>,
     pub not_migrated: BTreeMap<(String, String), NotMigrated>,
     pub warnings: Vec<ScanWarning>,
@@ -50,8 +93,41 @@ pub struct ScanWarning {
 const SHOWN: usize = 20;
 
 impl ScanReport {
+    fn new(source: &std::path::Path, account: &Account) -> ScanReport {
+        let problems = account.findings.iter().filter_map(|finding| {
+            let code = match finding.what {
+                pipeline::What::Failed => "changed",
+                pipeline::What::Unreadable => "unreadable",
+                pipeline::What::Vanished => "vanished",
+                _ => return None,
+            };
+            Some(ScanWarning { code, path: finding.file.clone() })
+        });
+        let warnings = account
+            .warnings
+            .iter()
+            .map(|warning| ScanWarning { code: warning.kind.code(), path: warning.path.to_text() });
+        ScanReport {
+            source: source.to_owned(),
+            files: account.summary.files.clone(),
+            layouts: account
+                .layouts
+                .iter()
+                .map(|(layout, tally)| {
+                    (*layout, LayoutTally { files: tally.files, records: tally.records, bytes: tally.bytes })
+                })
+                .collect(),
+            rejected: account.summary.documents.rejected,
+            failed: account.summary.documents.failed,
+            reasons: account.summary.reasons.clone(),
+            rejects: account.rejects.iter().map(RejectView::from).collect(),
+            not_migrated: account.summary.not_migrated.clone(),
+            warnings: problems.chain(warnings).collect(),
+        }
+    }
+
     pub fn exit(&self) -> Exit {
-        Exit::of_leftovers(!self.rejects.is_empty() || self.files.unreadable > 0 || self.files.vanished > 0)
+        Exit::of_leftovers(self.rejected + self.failed + self.files.unreadable + self.files.vanished > 0)
     }
 
     /// Names and keys hidden.
@@ -61,14 +137,6 @@ impl ScanReport {
             warning.path = super::rejects::redacted_path(&warning.path);
         }
         self
-    }
-
-    fn reasons(&self) -> BTreeMap<&'static str, u64> {
-        let mut reasons = BTreeMap::new();
-        for reject in &self.rejects {
-            *reasons.entry(reject.reason).or_default() += 1;
-        }
-        reasons
     }
 }
 
@@ -89,7 +157,7 @@ pub fn write_text(out: &mut dyn Write, report: &ScanReport) -> io::Result<()> {
         thousands(f.unreadable),
         thousands(f.vanished)
     )?;
-    write_counts(out, "will be rejected", &report.reasons())?;
+    write_counts(out, "will be rejected", &report.reasons)?;
     for reject in report.rejects.iter().take(SHOWN) {
         writeln!(out, "  {}", reject.line())?;
     }
@@ -120,7 +188,7 @@ pub fn write_json(out: &mut dyn Write, report: &ScanReport) -> io::Result<()> {
         source: String,
         files: &'a FileTally,
         layouts: &'a BTreeMap<&'static str, LayoutTally>,
-        reasons: BTreeMap<&'static str, u64>,
+        reasons: &'a BTreeMap<&'static str, u64>,
         rejects: &'a [RejectView],
         not_migrated: Vec<NotMigratedLine<'a>>,
         warnings: &'a [ScanWarning],
@@ -131,7 +199,7 @@ pub fn write_json(out: &mut dyn Write, report: &ScanReport) -> io::Result<()> {
         source: report.source.to_string_lossy().into_owned(),
         files: &report.files,
         layouts: &report.layouts,
-        reasons: report.reasons(),
+        reasons: &report.reasons,
         rejects: &report.rejects,
         not_migrated: not_migrated_lines(&report.not_migrated),
         warnings: &report.warnings,

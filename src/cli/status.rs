@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,7 +11,51 @@ use crate::model::ledger::RUNS;
 use crate::model::path::escape_controls;
 use crate::model::{Instant, Row, Value};
 
+use crate::config::Config;
+use crate::model::ledger::{documents, DOCUMENTS};
+use crate::pipeline::ledger;
+use crate::target::{select_all, Connection, Filter, TargetError};
+
+use super::args::StatusArgs;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::{engine, print};
+
 use super::human::{columns, duration, thousands, Side};
+
+/// Runs `status`.
+pub fn run(args: &StatusArgs, config: &Config) -> Result<Exit, Failure> {
+    let format = engine::format(config)?;
+    let target = engine::target(config)?;
+    let mut connection = engine::ledger(&*target, format)?;
+    let report = report(&mut *connection, target.name(), args.runs).map_err(Failure::new)?;
+    print(|out| if args.json { write_json(out, &report) } else { write_text(out, &report) })?;
+    Ok(Exit::Done)
+}
+
+fn report(connection: &mut dyn Connection, target: String, runs: usize) -> Result<StatusReport, TargetError> {
+    let mut loaded = BTreeMap::new();
+    connection.select(&DOCUMENTS, &Filter::All, &mut |row| {
+        if let Some(kind) = row.0[documents::KIND].as_text() {
+            *loaded.entry(kind.to_owned()).or_default() += 1;
+        }
+        ControlFlow::Continue(())
+    })?;
+    let rejects = ledger::all_rejects(connection)?;
+    let accepted = rejects.iter().filter(|reject| reject.accepted.is_some()).count() as u64;
+    let mut rows: Vec<RunView> =
+        select_all(connection, &RUNS, &Filter::All)?.iter().filter_map(RunView::from_row).collect();
+    rows.sort_by(|a, b| (&b.started_at, &b.id).cmp(&(&a.started_at, &a.id)));
+    rows.truncate(runs);
+    Ok(StatusReport {
+        version: VERSION,
+        target,
+        documents: loaded,
+        rejects_open: rejects.len() as u64 - accepted,
+        rejects_accepted: accepted,
+        runs: rows,
+    })
+}
 
 /// The version of the JSON object.
 pub const VERSION: u32 = 1;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::model::path::escape_controls;
 use crate::model::summary::{DocumentTally, FileTally, NotMigrated, TableTally};
 use crate::model::Summary;
+use crate::pipeline::{Finding, What};
 
 use super::human::{bytes, columns, duration, per_second, thousands, Side};
 
@@ -39,6 +40,9 @@ pub struct RunReport {
     /// The command that goes on, if there is anything to go on with.
     pub resume: Option<String>,
 }
+
+/// How many findings are written out for people.
+const SHOWN: usize = 20;
 
 pub fn write_text(out: &mut dyn Write, summary: &Summary, report: &RunReport) -> io::Result<()> {
     out.write_all(tables(summary).as_bytes())?;
@@ -174,8 +178,28 @@ pub(super) fn shown(path: &Path) -> String {
     escape_controls(&path.to_string_lossy())
 }
 
-pub fn write_json(out: &mut dyn Write, summary: &Summary, report: &RunReport) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Object::new(summary, report))?;
+/// What somebody should look at, after the table.
+pub fn write_findings(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nto look at")?;
+    for finding in findings.iter().take(SHOWN) {
+        let text = escape_controls(&finding.text);
+        // A reject's text names its file already, with the place in it.
+        match finding.what {
+            What::Rejected | What::Accepted => writeln!(out, "  {}: {text}", finding.what.name())?,
+            what => writeln!(out, "  {}: `{}`: {text}", what.name(), escape_controls(&finding.file))?,
+        }
+    }
+    match findings.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => writeln!(out, "  and {more} more (--json lists up to 1,000)"),
+        _ => Ok(()),
+    }
+}
+
+pub fn write_json(out: &mut dyn Write, summary: &Summary, findings: &[Finding], report: &RunReport) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Object::new(summary, findings, report))?;
     writeln!(out)
 }
 
@@ -198,6 +222,7 @@ struct Object<'a> {
     accepted: u64,
     removed: u64,
     pruned: u64,
+    kept_edited: u64,
     rows: u64,
     bytes: u64,
     tables: Vec<TableLine<'a>>,
@@ -206,6 +231,8 @@ struct Object<'a> {
     notes: &'a BTreeMap<&'static str, u64>,
     rejects: Option<String>,
     resume: Option<&'a str>,
+    /// What somebody should look at; at most 1,000.
+    findings: &'a [Finding],
 }
 
 #[derive(Serialize)]
@@ -228,7 +255,7 @@ pub(super) fn not_migrated_lines(found: &BTreeMap<(String, String), NotMigrated>
 }
 
 impl<'a> Object<'a> {
-    fn new(summary: &'a Summary, report: &'a RunReport) -> Object<'a> {
+    fn new(summary: &'a Summary, findings: &'a [Finding], report: &'a RunReport) -> Object<'a> {
         Object {
             version: VERSION,
             command: report.command,
@@ -246,6 +273,7 @@ impl<'a> Object<'a> {
             accepted: summary.accepted,
             removed: summary.removed,
             pruned: summary.pruned,
+            kept_edited: summary.kept_edited,
             rows: summary.rows,
             bytes: summary.bytes,
             tables: summary.tables.iter().map(|(table, tally)| TableLine { table, tally }).collect(),
@@ -254,6 +282,7 @@ impl<'a> Object<'a> {
             notes: &summary.notes,
             rejects: report.rejects.as_ref().map(|path| path.to_string_lossy().into_owned()),
             resume: report.resume.as_deref(),
+            findings,
         }
     }
 }
@@ -347,7 +376,7 @@ go on with transload migrate data
     fn the_documented_object_is_what_programs_get() {
         let (summary, report) = example();
         let mut out = Vec::new();
-        write_json(&mut out, &summary, &report).expect("a vector takes all");
+        write_json(&mut out, &summary, &[], &report).expect("a vector takes all");
         let given: serde_json::Value = serde_json::from_slice(&out).expect("one JSON object");
         let document = include_str!("../../docs/summary.md");
         let example = document.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());

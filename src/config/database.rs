@@ -32,6 +32,8 @@ pub struct PostgresSettings {
     pub variables: BTreeMap<String, String>,
     /// The text of the password file, for a password that nothing else gives.
     pub pgpass: Option<String>,
+    /// Who runs this, for a user that nothing else gives.
+    pub os_user: String,
     pub ledger_schema: String,
     pub max_connections: u32,
     pub idle_timeout: Duration,
@@ -172,6 +174,12 @@ pub(super) fn pg_variables(environment: &Environment) -> BTreeMap<String, String
         .collect()
 }
 
+/// The name of the user who runs this, as the system's own variables give it.
+pub(super) fn os_user(environment: &Environment) -> String {
+    let given = ["USER", "LOGNAME"].into_iter().find_map(|name| environment.get_os(name)?.to_str().map(str::to_owned));
+    given.filter(|name| !name.is_empty()).unwrap_or_else(|| "postgres".to_owned())
+}
+
 /// The text of PGPASSFILE or `~/.pgpass`, under libpq's rule: a file that others may read is not
 /// used, and that is said.
 pub(super) fn password_file(environment: &Environment) -> Option<String> {
@@ -287,6 +295,7 @@ mod tests {
             url: "postgres://u:geheim@h/n".into(),
             variables: [("PGPASSWORD".to_owned(), "geheim".to_owned())].into(),
             pgpass: Some("geheim".into()),
+            os_user: "ada".into(),
             ledger_schema: "transload".into(),
             max_connections: 20,
             idle_timeout: Duration::from_secs(300),

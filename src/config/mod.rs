@@ -151,6 +151,7 @@ impl Config {
                 url,
                 variables: database::pg_variables(&self.environment),
                 pgpass: database::password_file(&self.environment),
+                os_user: database::os_user(&self.environment),
                 ledger_schema: self.ledger_schema.clone(),
                 max_connections: self.max_connections,
                 idle_timeout: self.idle_timeout,
@@ -166,6 +167,11 @@ impl Config {
             Database::Sqlite(path) => outputs::check(source, "the database", path, "name another with --db URL"),
             Database::Postgres(_) => Ok(()),
         }
+    }
+
+    /// Refuses another output that would lie below the source.
+    pub fn check_output(&self, path: &Path, what: &'static str) -> Result<(), ConfigError> {
+        outputs::check(self.source()?, what, path, "name another directory")
     }
 
     /// Every setting with its value and where it came from.

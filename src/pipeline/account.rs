@@ -34,6 +34,22 @@ pub enum What {
     KeptThoughRemoved,
 }
 
+impl What {
+    /// As people read it.
+    pub fn name(self) -> &'static str {
+        match self {
+            What::Rejected => "rejected",
+            What::Accepted => "rejected, and accepted so",
+            What::Conflict => "conflict",
+            What::Failed => "failed",
+            What::Unreadable => "unreadable",
+            What::Vanished => "vanished",
+            What::Removed => "removed",
+            What::KeptThoughRemoved => "removed, but kept",
+        }
+    }
+}
+
 /// What was found in one layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LayoutTally {
@@ -50,6 +66,8 @@ pub struct Account {
     pub summary: Summary,
     pub layouts: BTreeMap<&'static str, LayoutTally>,
     pub findings: Vec<Finding>,
+    /// The rejects among them.
+    pub rejects: Vec<Reject>,
     pub warnings: Vec<Warning>,
     pub warning_counts: BTreeMap<&'static str, u64>,
 }
@@ -159,6 +177,9 @@ impl Account {
         *self.summary.reasons.entry(reject.flaw.reason.code()).or_default() += 1;
         self.summary.accepted += u64::from(accepted);
         let what = if accepted { What::Accepted } else { What::Rejected };
+        if self.rejects.len() < MOST_FINDINGS {
+            self.rejects.push(reject.clone());
+        }
         self.finding(what, reject.file().to_string(), reject.to_string());
     }
 
@@ -200,6 +221,7 @@ impl Account {
     /// Findings in path order: the order in which writers finish is nobody's concern.
     pub fn sort(&mut self) {
         self.findings.sort_by(|a, b| (&a.file, &a.text).cmp(&(&b.file, &b.text)));
+        self.rejects.sort_by(|a, b| a.file().cmp(b.file()));
         self.warnings.sort_by(|a, b| a.path.cmp(&b.path));
     }
 }

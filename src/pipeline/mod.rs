@@ -7,6 +7,7 @@ mod account;
 mod batch;
 mod claims;
 mod examine;
+mod export_rejects;
 mod item;
 pub mod ledger;
 mod options;
@@ -18,6 +19,7 @@ mod scan;
 mod write;
 
 pub use account::{Account, Finding, LayoutTally, What};
+pub use export_rejects::{export_rejects, ExportRejectsError, ExportedRejects};
 pub use options::{Mode, Options, Prefer, Removed};
 pub use reject_files::RejectFileError;
 pub use run::{migrate, Job, Report, RunError};
