@@ -532,7 +532,7 @@ mod errors {
     }
 
     #[test]
-    fn a_deadlock_and_a_lock_not_granted_pass() {
+    fn a_lock_that_is_not_granted_in_time_is_transient() {
         let (mut connection, url) = prepared();
         connection.insert(&USERS, &[user(1, None)]).unwrap();
         let mut other = server::connect(&url);
@@ -756,7 +756,7 @@ mod locks {
         let begun = server::value(
             &url,
             "SELECT to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"') FROM pg_stat_activity
-             WHERE application_name LIKE 'migrate%' AND datname = current_database()",
+             WHERE application_name LIKE 'migrate, process 1%' AND datname = current_database()",
         );
         assert_eq!(since, begun);
         drop(lock);
@@ -780,7 +780,7 @@ mod locks {
         server::execute(
             &url,
             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
-             WHERE application_name LIKE 'migrate%' AND datname = current_database()",
+             WHERE application_name LIKE 'migrate, process 1%' AND datname = current_database()",
         );
         let mut next = target(&url).lock(&holder("next")).unwrap();
         assert_eq!(lock.check().unwrap_err().kind, TargetErrorKind::Lost);

@@ -74,6 +74,14 @@ fn application_name(holder: &str) -> String {
     holder.chars().map(printable).take(NAME_BYTES).collect()
 }
 
+impl Drop for PgLock {
+    fn drop(&mut self) {
+        // Closing the connection does the same, but a moment after we have gone on. An error means
+        // that it is closed already.
+        let _ = self.session.client.batch_execute("SELECT pg_advisory_unlock_all()");
+    }
+}
+
 impl Lock for PgLock {
     fn check(&mut self) -> Result<(), TargetError> {
         // As long as the session lives, so does its lock.
