@@ -15,7 +15,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::sleep;
@@ -29,15 +29,22 @@ const LONGEST_DIRECTORY: usize = 100 - ".s.PGSQL.65535".len() - 1;
 /// A loaded machine may take its time.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
+/// Several rounds: a copy of the template or a server that was just being started goes on for a
+/// moment after the test was killed.
 const WATCHDOG: &str = r#"
 cat > /dev/null
-pid=$(head -n 1 "$1/data/postmaster.pid" 2> /dev/null)
-if [ -n "$pid" ] && kill -QUIT "$pid" 2> /dev/null; then
-    n=0
-    while kill -0 "$pid" 2> /dev/null && [ "$n" -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
-    kill -KILL "$pid" 2> /dev/null
-fi
-rm -rf "$1"
+round=0
+while [ "$round" -lt 4 ]; do
+    pid=$(head -n 1 "$1/data/postmaster.pid" 2> /dev/null)
+    if [ -n "$pid" ] && kill -QUIT "$pid" 2> /dev/null; then
+        n=0
+        while kill -0 "$pid" 2> /dev/null && [ "$n" -lt 50 ]; do sleep 0.1; n=$((n + 1)); done
+        kill -KILL "$pid" 2> /dev/null
+    fi
+    rm -rf "$1"
+    sleep 0.5
+    round=$((round + 1))
+done
 "#;
 
 /// How a private server differs from the usual one.
@@ -63,12 +70,9 @@ impl Default for Options<'_> {
 }
 
 pub struct PrivatePostgres {
-    directory: PathBuf,
+    scratch: Scratch,
     port: u16,
     server: Mutex<Option<Child>>,
-    watchdog: Child,
-    /// The pipe that the watchdog waits on.
-    pipe: Option<ChildStdin>,
     databases: AtomicU32,
 }
 
@@ -120,18 +124,10 @@ impl PrivatePostgres {
     }
 
     pub fn start_with(options: &Options) -> PrivatePostgres {
-        let directory = make_directory();
-        // Before the server: from here on, nothing stays behind.
-        let (watchdog, pipe) = watch(&directory);
-        copy_template(options.encoding, &directory.join("data"));
-        let mut server = PrivatePostgres {
-            directory,
-            port: 0,
-            server: Mutex::new(None),
-            watchdog,
-            pipe: Some(pipe),
-            databases: AtomicU32::new(0),
-        };
+        let scratch = Scratch::make();
+        copy_template(options.encoding, &scratch.directory.join("data"));
+        let databases = AtomicU32::new(0);
+        let mut server = PrivatePostgres { scratch, port: 0, server: Mutex::new(None), databases };
         server.configure(options);
         // A port that is free now may be taken in a moment.
         for attempt in 1.. {
@@ -157,7 +153,7 @@ impl PrivatePostgres {
 
     /// A database, by the socket, for a role.
     pub fn url_as(&self, role: &str, database: &str) -> String {
-        format!("postgres://{role}@/{database}?host={}&port={}", self.directory.display(), self.port)
+        format!("postgres://{role}@/{database}?host={}&port={}", self.directory().display(), self.port)
     }
 
     /// A database, by TCP.
@@ -171,7 +167,7 @@ impl PrivatePostgres {
 
     /// Where the socket is; the data directory is `data` in it, the log `log`.
     pub fn directory(&self) -> &Path {
-        &self.directory
+        &self.scratch.directory
     }
 
     /// The new database's URL.
@@ -215,12 +211,12 @@ impl PrivatePostgres {
     }
 
     fn configure(&self, options: &Options) {
-        let data = self.directory.join("data");
+        let data = self.directory().join("data");
         let fsync = if options.fsync { "on" } else { "off" };
         let mut conf = format!(
             "\nfsync = {fsync}\nfull_page_writes = {fsync}\nshared_buffers = 32MB\nmax_connections = 60\n\
              listen_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\n",
-            self.directory.display()
+            self.directory().display()
         );
         for line in options.conf {
             conf.push_str(&format!("{line}\n"));
@@ -238,15 +234,15 @@ impl PrivatePostgres {
             fs::write(data.join(name), content).expect("the file can be written");
             fs::set_permissions(data.join(name), fs::Permissions::from_mode(0o600)).expect("the file is ours");
         }
-        give_away(&self.directory);
+        give_away(self.directory());
     }
 
     /// Starts the server and waits until it answers; the log if it does not.
     fn launch(&self) -> Result<(), String> {
-        let log = self.directory.join("log");
+        let log = self.directory().join("log");
         let out = File::options().create(true).append(true).open(&log).expect("the log can be written");
-        let mut command = as_server(program("postgres"));
-        command.arg("-D").arg(self.directory.join("data")).arg("-p").arg(self.port.to_string());
+        let mut command = as_server(&program("postgres"));
+        command.arg("-D").arg(self.directory().join("data")).arg("-p").arg(self.port.to_string());
         command.stdin(Stdio::null()).stdout(out.try_clone().expect("one more descriptor")).stderr(out);
         // A signal from the terminal is for the tests.
         let mut child = command.process_group(0).spawn().unwrap_or_else(|error| cannot_run(&error));
@@ -275,25 +271,40 @@ impl PrivatePostgres {
 impl Drop for PrivatePostgres {
     fn drop(&mut self) {
         self.stop_immediate();
-        drop(self.pipe.take());
-        // It removes the directory; a panic in a drop would hide the test's own.
-        let _ = self.watchdog.wait();
     }
 }
 
-fn watch(directory: &Path) -> (Child, ChildStdin) {
-    let mut watchdog = Command::new("sh")
-        .args(["-c", WATCHDOG, "watchdog"])
-        .arg(directory)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        // What kills the test's group must not kill its watchdog.
-        .process_group(0)
-        .spawn()
-        .expect("there is a shell");
-    let pipe = watchdog.stdin.take().expect("its stdin is a pipe");
-    (watchdog, pipe)
+/// A directory that is gone at the end, with its watchdog.
+struct Scratch {
+    directory: PathBuf,
+    /// Waits on its stdin, which this process alone holds the other end of.
+    watchdog: Child,
+}
+
+impl Scratch {
+    fn make() -> Scratch {
+        let directory = make_directory();
+        let watchdog = Command::new("sh")
+            .args(["-c", WATCHDOG, "watchdog"])
+            .arg(&directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // What kills the test's group must not kill its watchdog.
+            .process_group(0)
+            .spawn()
+            .expect("there is a shell");
+        Scratch { directory, watchdog }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A panic here would hide the test's own; the system's temporary directory is cleaned anyway.
+        let _ = fs::remove_dir_all(&self.directory);
+        let _ = self.watchdog.kill();
+        let _ = self.watchdog.wait();
+    }
 }
 
 fn send(signal: &str, process: u32) {
@@ -323,29 +334,27 @@ fn everybody_can_reach(directory: &Path) -> bool {
     directory.ancestors().all(|part| fs::metadata(part).is_ok_and(|found| found.permissions().mode() & 0o001 != 0))
 }
 
-/// initdb takes half a second, a copy of what it makes a tenth: one is made for each machine and
-/// kept with the build.
+/// initdb is slow on a busy machine: it runs once, and what it makes is kept with the build and copied.
 fn copy_template(encoding: &str, data: &Path) {
     let version = Command::new(program("postgres")).arg("--version").output();
     let version = version.unwrap_or_else(|error| cannot_run(&error)).stdout;
     let key = blake3::hash(&[&version, program("initdb").as_os_str().as_encoded_bytes(), encoding.as_bytes()].concat());
     let template = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("postgres-{}", &key.to_hex()[..16]));
     if !template.is_dir() {
-        let directory = make_directory();
-        let (mut watchdog, pipe) = watch(&directory);
-        give_away(&directory);
-        let mut initdb = as_server(program("initdb"));
-        initdb.args(["-U", "postgres", "-A", "trust", "-E", encoding, "--no-locale", "--no-sync", "-D"]);
-        run(initdb.arg(directory.join("data")));
+        let scratch = Scratch::make();
+        let made = scratch.directory.join("data");
+        give_away(&scratch.directory);
+        let mut initdb = as_server(&program("initdb"));
+        initdb.args(["-U", "postgres", "-A", "trust", "-E", encoding]);
+        run(initdb.args(["--no-locale", "--no-sync", "--wal-segsize=1", "-D"]).arg(&made));
         // Several processes may do this at once; the first to rename wins.
         let beside = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the build directory can be written");
-        copy(&directory.join("data"), &beside.path().join("data"));
-        match fs::rename(beside.path().join("data"), &template) {
+        let beside = beside.path().join("data");
+        copy(&made, &beside);
+        match fs::rename(&beside, &template) {
             Err(error) if !template.is_dir() => panic!("cannot keep the template {template:?}: {error}"),
             _ => {}
         }
-        drop(pipe);
-        let _ = watchdog.wait();
     }
     copy(&template, data);
 }
@@ -398,17 +407,9 @@ fn id(arguments: &[&str]) -> Option<u32> {
     String::from_utf8_lossy(&output.stdout).trim().parse().ok()
 }
 
-fn program(name: &str) -> &'static Path {
-    static PROGRAMS: OnceLock<[PathBuf; 2]> = OnceLock::new();
-    let [initdb, postgres] = PROGRAMS.get_or_init(|| {
-        let directory = find_programs();
-        [directory.join("initdb"), directory.join("postgres")]
-    });
-    if name == "initdb" {
-        initdb
-    } else {
-        postgres
-    }
+fn program(name: &str) -> PathBuf {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(find_programs).join(name)
 }
 
 fn find_programs() -> PathBuf {
@@ -457,6 +458,6 @@ fn cannot_run(error: &io::Error) -> ! {
     panic!(
         "cannot run PostgreSQL's programs in {:?}: {error} (as root, the user `postgres` or `nobody` must be able to \
          reach them)",
-        program("postgres").parent().unwrap_or(Path::new(""))
+        program("")
     )
 }

@@ -17,8 +17,8 @@ const ATTEMPTS: usize = 3;
 
 const PING_LIMIT: Duration = Duration::from_secs(30);
 
-/// Other roles' names, addresses and times are hidden from a role without rights on statistics;
-/// the process is not.
+/// Another role's address and time are hidden from a role without rights on statistics; the name
+/// and the process are not.
 const HOLDER: &str = "
     SELECT l.pid, nullif(a.application_name, ''), host(a.client_addr),
            (extract(epoch FROM a.backend_start) * 1000000)::int8
@@ -56,7 +56,7 @@ pub fn take(mut session: Session, ledger_schema: &str, holder: &Holder) -> Resul
 }
 
 fn held(pid: i32, name: Option<String>, address: Option<String>, since: Option<i64>) -> LockError {
-    let name = name.unwrap_or_else(|| "a session of another role".into());
+    let name = name.unwrap_or_else(|| "a session without a name".into());
     let address = address.map(|address| format!("from {address}, ")).unwrap_or_default();
     let since = match since.and_then(Instant::checked) {
         Some(instant) => {
@@ -72,6 +72,14 @@ fn held(pid: i32, name: Option<String>, address: Option<String>, since: Option<i
 fn application_name(holder: &str) -> String {
     let printable = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
     holder.chars().map(printable).take(NAME_BYTES).collect()
+}
+
+impl Drop for PgLock {
+    fn drop(&mut self) {
+        // Closing the connection does the same, but a moment after we have gone on. An error means
+        // that it is closed already.
+        let _ = self.session.client.batch_execute("SELECT pg_advisory_unlock_all()");
+    }
 }
 
 impl Lock for PgLock {

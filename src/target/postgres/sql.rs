@@ -64,24 +64,27 @@ pub fn is_empty(relation: &str) -> String {
 
 /// The staging table, which lives as long as the connection.
 pub fn stage(table: &Table) -> String {
+    format!("pg_temp.{}", stage_name(table))
+}
+
+fn stage_name(table: &Table) -> String {
     let owner = match table.owner {
         Owner::Application => "application",
         Owner::Ledger => "ledger",
     };
-    format!("pg_temp.{}", quote(&format!("transload_{owner}_{}", table.name)))
+    quote(&format!("transload_{owner}_{}", table.name))
 }
 
 /// Makes the staging table, or empties the one that is there. Made anew whenever it is missing,
 /// because a savepoint that is rolled back takes the table along. Its columns have the table's
 /// types and none of its constraints.
 pub fn prepare_stage(relation: &str, table: &Table) -> String {
-    let stage = stage(table);
-    // CREATE TABLE wants the name of a temporary table without its schema.
-    let name = stage.trim_start_matches("pg_temp.");
     format!(
-        "CREATE TEMPORARY TABLE IF NOT EXISTS {name} ON COMMIT DELETE ROWS AS SELECT {} FROM {relation} WITH NO DATA; \
-         DELETE FROM {stage}",
-        columns(table)
+        "CREATE TEMPORARY TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS AS SELECT {} FROM {relation} WITH NO DATA; \
+         DELETE FROM {}",
+        stage_name(table),
+        columns(table),
+        stage(table)
     )
 }
 
