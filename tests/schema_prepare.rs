@@ -1,5 +1,7 @@
 //! What `schema::prepare` and `schema::check` make of a database, whatever they find in it.
 
+mod support;
+
 use std::any::Any;
 use std::error::Error;
 use std::fs;
@@ -9,6 +11,7 @@ use transload::format::donna::tables::TABLES;
 use transload::model::ledger::VERSIONS;
 use transload::model::{Owner, Value};
 use transload::schema::{self, migrations, Prepared, SchemaError};
+use transload::target::postgres::{Parameters, PostgresOptions, PostgresTarget};
 use transload::target::sqlite::SqliteTarget;
 use transload::target::{select_all, Connection, Durability, Filter, Target};
 
@@ -24,6 +27,13 @@ fn sqlite() -> Fresh {
     let target = SqliteTarget::new(directory.path().join("schema.db"));
     let connection = target.connect(Durability::Relaxed).expect("the target can be connected to");
     Fresh { connection, dialect: target.capabilities().dialect, _keep: Box::new(directory) }
+}
+
+fn postgres() -> Fresh {
+    let parameters = Parameters::from_url(&support::postgres::fresh_database()).expect("a URL");
+    let target = PostgresTarget::new(PostgresOptions::new(parameters));
+    let connection = target.connect(Durability::Relaxed).expect("the target can be connected to");
+    Fresh { connection, dialect: target.capabilities().dialect, _keep: Box::new(target) }
 }
 
 impl Fresh {
@@ -248,4 +258,4 @@ macro_rules! cases {
 }
 
 // To add a target: a function like `sqlite` above, and its name here.
-every_target_passes!(sqlite);
+every_target_passes!(sqlite, postgres);

@@ -169,7 +169,8 @@ fn a_file_that_was_replaced_grown_or_cut_between_two_passes_has_changed() {
 
 #[test]
 fn a_change_behind_the_reader_is_found_before_the_last_bytes_are_given() {
-    let changes: [(&str, fn(&File)); 3] = [
+    type Change = fn(&File);
+    let changes: [(&str, Change); 3] = [
         ("cut", |file| file.set_len(100_000).unwrap()),
         ("grown", |mut file| {
             file.seek_to_end();
@@ -288,7 +289,10 @@ fn a_stream_keeps_writers_out_until_it_is_dropped() {
 }
 
 /// All that can be seen of a tree without reading it changing anything.
-fn portrait(path: &Path) -> Vec<(PathBuf, u64, u32, i64, i64, i64, i64, Option<Vec<u8>>)> {
+/// Path, inode, mode, seconds and nanoseconds of both times, and content.
+type Portrait = Vec<(PathBuf, u64, u32, i64, i64, i64, i64, Option<Vec<u8>>)>;
+
+fn portrait(path: &Path) -> Portrait {
     let metadata = fs::symlink_metadata(path).unwrap();
     let content = metadata.is_file().then(|| fs::read(path).unwrap());
     let mut all = vec![(

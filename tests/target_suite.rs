@@ -2,6 +2,8 @@
 //!
 //! A case gets a target whose database is its own, empty, with the schema prepared.
 
+mod support;
+
 #[path = "target_suite/constraints.rs"]
 mod constraints;
 #[path = "target_suite/fixtures.rs"]
@@ -21,6 +23,7 @@ use std::any::Any;
 
 use transload::format::donna::tables::TABLES;
 use transload::schema;
+use transload::target::postgres::{Parameters, PostgresOptions, PostgresTarget};
 use transload::target::sqlite::SqliteTarget;
 use transload::target::{Durability, Target};
 
@@ -34,6 +37,11 @@ fn sqlite() -> Fresh {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let target = Box::new(SqliteTarget::new(directory.path().join("suite.db")));
     Fresh { target, _keep: Box::new(directory) }
+}
+
+fn postgres() -> Fresh {
+    let parameters = Parameters::from_url(&support::postgres::fresh_database()).expect("a URL");
+    Fresh { target: Box::new(PostgresTarget::new(PostgresOptions::new(parameters))), _keep: Box::new(()) }
 }
 
 fn run(make: fn() -> Fresh, case: fn(&dyn Target)) {
@@ -85,4 +93,4 @@ macro_rules! suite {
 }
 
 // To add a target: a function like `sqlite` above, and its name here.
-every_target_passes!(sqlite);
+every_target_passes!(sqlite, postgres);

@@ -417,11 +417,7 @@ impl Failure {
     }
 }
 
-fn is_duplicate<'a>(
-    members: &[(Cow<'a, str>, Value<'a>)],
-    hashed: &mut HashSet<Cow<'a, str>>,
-    key: &str,
-) -> bool {
+fn is_duplicate<'a>(members: &[(Cow<'a, str>, Value<'a>)], hashed: &mut HashSet<Cow<'a, str>>, key: &str) -> bool {
     if members.len() < LINEAR_KEYS {
         return members.iter().any(|(name, _)| name == key);
     }

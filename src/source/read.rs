@@ -245,7 +245,8 @@ mod tests {
     fn a_file_that_changes_while_it_is_read_is_noticed_whatever_its_size() {
         for size in [50, 100, 101, BUFFER, BUFFER * 3 + 1] {
             assert_eq!(read_after(size, drop).expect("nothing has changed").size, size as u64);
-            let changes: [(&str, fn(File)); 4] = [
+            type Change = fn(File);
+            let changes: [(&str, Change); 4] = [
                 ("grown", |mut file| file.write_all(b"]").expect("it can be written")),
                 ("cut", |file| file.set_len(49).expect("it can be cut")),
                 ("emptied", |file| file.set_len(0).expect("it can be cut")),

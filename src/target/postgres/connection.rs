@@ -58,6 +58,12 @@ impl PgConnection {
         context: impl FnOnce() -> String,
         work: impl FnOnce(&mut Session, &Schemas) -> Result<T, Failure>,
     ) -> Result<T, TargetError> {
+        if self.failed {
+            // The server would refuse it as well, but only after a COPY's rows were sent, whose
+            // answers the driver would then take for those to later statements.
+            let context = format!("{}: a statement failed before in the same transaction", context());
+            return Err(TargetError::new(TargetErrorKind::Other, context).with_hint("roll the transaction back"));
+        }
         let session = self.lent.session();
         let application = session.schema.clone();
         let schemas = Schemas { application: &application, ledger: &self.ledger_schema };

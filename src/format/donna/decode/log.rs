@@ -1,7 +1,7 @@
 //! Layout 12: `logs/<level>.log` and rotated `.gz`: one JSON object a line.
 
+use core::net::IpAddr;
 use std::io::{BufRead, BufReader, Read};
-use std::net::IpAddr;
 
 use flate2::read::MultiGzDecoder;
 
