@@ -3,7 +3,7 @@
 //! Runs over the documents in path order, before anything is written. What earlier runs loaded is
 //! checked against the database when the document is written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -29,7 +29,7 @@ pub struct Claims<'a> {
 /// second one that may hold the same.
 struct Seen {
     directory: PathBuf,
-    documents: Option<HashSet<Uuid>>,
+    documents: Option<HashMap<Uuid, RelPath>>,
 }
 
 impl<'a> Claims<'a> {
@@ -77,7 +77,7 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// The directory with an earlier file of the same key.
+    /// The first file of the same key in an earlier directory.
     fn twin(&mut self, document: &Document) -> Option<RelPath> {
         let directory = document.path().as_path().parent().unwrap_or(Path::new("")).to_owned();
         let seen = self.directories.entry(document.kind.name).or_default();
@@ -87,25 +87,32 @@ impl<'a> Claims<'a> {
         let at = seen.iter().position(|earlier| earlier.directory == directory).expect("it was pushed");
         for earlier in &mut seen[..at] {
             let documents = earlier.documents.get_or_insert_with(|| list(self.format, self.root, &earlier.directory));
-            if documents.contains(&document.id) {
-                return Some(RelPath::new(earlier.directory.clone()));
+            if let Some(first) = documents.get(&document.id) {
+                return Some(first.clone());
             }
         }
         None
     }
 }
 
-/// The documents that a directory's names make.
-fn list(format: &'static dyn Format, root: &Path, directory: &Path) -> HashSet<Uuid> {
-    let id = |member: &Membership| ids::document(member.kind.name, &member.key);
-    let mut documents = HashSet::new();
+/// The documents that a directory's names make, each with its first file.
+fn list(format: &'static dyn Format, root: &Path, directory: &Path) -> HashMap<Uuid, RelPath> {
+    let mut documents: HashMap<Uuid, RelPath> = HashMap::new();
+    let mut claim = |member: &Membership, path: &RelPath| {
+        let first = documents.entry(ids::document(member.kind.name, &member.key)).or_insert_with(|| path.clone());
+        if path < first {
+            *first = path.clone();
+        }
+    };
     // What cannot be listed any more claims nothing; the walk reports it.
     for entry in std::fs::read_dir(root.join(directory)).into_iter().flatten().flatten() {
-        match format.classify(&RelPath::new(directory.join(entry.file_name()))) {
-            Class::Document(member) => {
-                documents.insert(id(&member));
+        let path = RelPath::new(directory.join(entry.file_name()));
+        match format.classify(&path) {
+            Class::Document(member) => claim(&member, &path),
+            Class::ByShape { object, otherwise } => {
+                claim(&object, &path);
+                claim(&otherwise, &path);
             }
-            Class::ByShape { object, otherwise } => documents.extend([id(&object), id(&otherwise)]),
             Class::NotMigrated { .. } => {}
         }
     }

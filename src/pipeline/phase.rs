@@ -16,11 +16,11 @@ use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender};
 use rayon::prelude::*;
 use uuid::Uuid;
 
-use crate::exec::{crew, CrewError, Halt, Progress, Snapshot, Stop};
+use crate::exec::{crew, CrewError, Halt, Progress, Snapshot, Stop, PAUSES};
 use crate::format::Format;
-use crate::model::{Document, DocumentKind, Phase};
+use crate::model::{Document, DocumentKind, Instant, Phase};
 use crate::source::{Found, Meaning, WalkError, Walker};
-use crate::target::{Lock, TargetError};
+use crate::target::{Durability, Holder, Lock, LockError, TargetError};
 
 use super::account::Account;
 use super::batch::Batcher;
@@ -29,7 +29,7 @@ use super::examine::{Examiner, Known, Seen};
 use super::item::{Item, Rejected};
 use super::ledger;
 use super::options::Options;
-use super::write::{self, locked, Env, Shared, WriteError};
+use super::write::{self, Env, Shared, WriteError};
 
 /// Chunks that wait for the reader: one, so that the walk is ahead while a chunk is read.
 const CHUNKS_AHEAD: usize = 1;
@@ -39,8 +39,10 @@ const BATCHES_AHEAD: usize = 1;
 const CHUNK_DOCUMENTS: usize = 512;
 /// Bytes of files in a chunk, which are all held at once, decoded.
 const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
-/// How often progress is shown and the lock looked at.
+/// How often progress is shown.
 const TICK: Duration = Duration::from_millis(100);
+/// How often it is made sure that the lock still holds.
+const LOCK_CHECK: Duration = Duration::from_secs(1);
 
 /// What a phase needs of its run.
 pub struct PhaseJob<'a> {
@@ -54,6 +56,8 @@ pub struct PhaseJob<'a> {
     pub progress: &'a Progress,
     pub stop: &'a Stop,
     pub tick: &'a (dyn Fn(&Snapshot) + Sync),
+    /// Who holds the lock.
+    pub holder: &'a str,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +68,8 @@ pub enum PhaseError {
     Target(#[from] TargetError),
     #[error(transparent)]
     Write(#[from] WriteError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
 }
 
 /// Runs one phase to its end, or to where it was asked to stop: then what was read is written.
@@ -72,7 +78,7 @@ pub fn run(
     phase: Phase,
     walker: &mut Walker,
     claims: &mut Claims,
-    lock: &mut dyn Lock,
+    lock: &mut Box<dyn Lock>,
 ) -> Result<(), CrewError<PhaseError>> {
     let writers = match phase {
         // Two memory files may turn out to speak of one user; the first in path order wins.
@@ -99,17 +105,44 @@ pub fn run(
             });
         }
         drop((batches_in, working));
+        let mut checked = std::time::Instant::now();
         // The last writer's end closes `finished`.
         while let Err(RecvTimeoutError::Timeout) = finished.recv_timeout(TICK) {
             (job.tick)(&job.progress.snapshot());
+            if checked.elapsed() < LOCK_CHECK {
+                continue;
+            }
+            checked = std::time::Instant::now();
             if let Err(error) = lock.check() {
-                halt.set();
-                return Err(error.into());
+                if let Err(error) = lock_again(job, lock, error) {
+                    halt.set();
+                    return Err(error);
+                }
             }
         }
         (job.tick)(&job.progress.snapshot());
         Ok(())
     })
+}
+
+/// A lock that was lost with its connection is taken again, unless somebody else has it by now.
+/// What that one may have written meanwhile is seen by every batch, as what an application writes.
+fn lock_again(job: &PhaseJob, lock: &mut Box<dyn Lock>, lost: TargetError) -> Result<(), PhaseError> {
+    let holder = Holder { name: job.holder.to_owned(), since: Instant::now() };
+    let mut last = PhaseError::Target(lost);
+    for pause in PAUSES {
+        write::wait(job.stop, pause);
+        match job.env.target.lock(&holder) {
+            Ok(taken) => {
+                tracing::warn!("the lock was lost with its connection and is taken again");
+                *lock = taken;
+                return Ok(());
+            }
+            Err(error @ LockError::Held { .. }) => return Err(error.into()),
+            Err(LockError::Target(error)) => last = error.into(),
+        }
+    }
+    Err(last)
 }
 
 /// Gives each of the phase's files to whom it concerns.
@@ -243,7 +276,8 @@ fn known(job: &PhaseJob, chunk: &[Document]) -> Result<HashMap<Uuid, Known>, Tar
         return Ok(HashMap::new());
     }
     let ids: Vec<Uuid> = chunk.iter().map(|document| document.id).collect();
-    let held = ledger::documents(&mut **locked(job.look_ups), &ids)?;
+    let held =
+        write::retried(job.env, job.look_ups, Durability::Full, |connection| ledger::documents(connection, &ids))?;
     Ok(held
         .into_iter()
         .filter_map(|held| {

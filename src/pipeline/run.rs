@@ -27,7 +27,7 @@ use super::options::{Mode, Options};
 use super::phase::{self, walk_phase, Met, PhaseError, PhaseJob};
 use super::reject_files::RejectFiles;
 use super::removed::settle_removed;
-use super::write::{locked, Env, Shared, WriteError};
+use super::write::{locked, retried, Env, Shared, WriteError};
 
 /// How long a legacy writer may hold its lock before its file counts as unreadable.
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -104,7 +104,7 @@ pub fn migrate(job: &Job) -> Result<Report, RunError> {
     let started = Instant::now();
     let mut lock = target.lock(&Holder { name: job.holder.to_owned(), since: started })?;
     let mut run = Run::open(job, target, started)?;
-    let result = run.go(&mut walker, &mut *lock);
+    let result = run.go(&mut walker, &mut lock);
     let closed = run.close(&result);
     let mut report = match (result, closed) {
         (Ok(report), Ok(())) => report,
@@ -139,7 +139,7 @@ struct Run<'a> {
     target: &'a dyn Target,
     id: Uuid,
     started: Instant,
-    /// The dry run's only connection; else the one for the run's own row.
+    /// The dry run's only connection; else the one for look-ups and the run's own row.
     main: Shared,
     dry_run: bool,
     phase: &'static str,
@@ -176,7 +176,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn go(&mut self, walker: &mut Walker, lock: &mut dyn Lock) -> Result<Report, RunError> {
+    fn go(&mut self, walker: &mut Walker, lock: &mut Box<dyn Lock>) -> Result<Report, RunError> {
         let job = self.job;
         let options = job.options;
         let (fresh, no_rejects) = self.is_fresh()?;
@@ -207,11 +207,8 @@ impl<'a> Run<'a> {
             stop: job.stop,
         };
         let account = Mutex::new(Account::new(job.format.tables().iter().map(|table| table.name)));
-        let own = self.connections()?;
-        let (writers, look_ups) = match &own {
-            Some((writers, look_ups)) => (writers.as_slice(), look_ups),
-            None => (std::slice::from_ref(&self.main), &self.main),
-        };
+        let own = self.writers()?;
+        let writers = own.as_deref().unwrap_or(std::slice::from_ref(&self.main));
         let mut claims = Claims::new(job.format, job.source);
         for phase in Phase::ALL {
             if job.stop.requested().is_some() {
@@ -219,7 +216,8 @@ impl<'a> Run<'a> {
             }
             self.phase = phase.name();
             if !self.dry_run {
-                locked(&self.main).update(&RUNS, &[self.row("running", None, None)])?;
+                let row = [self.row("running", None, None)];
+                retried(&env, &self.main, Durability::Full, |connection| connection.update(&RUNS, &row))?;
             }
             let phase_job = PhaseJob {
                 format: job.format,
@@ -227,11 +225,12 @@ impl<'a> Run<'a> {
                 examiner: &examiner,
                 env: &env,
                 writers,
-                look_ups,
+                look_ups: &self.main,
                 account: &account,
                 progress: job.progress,
                 stop: job.stop,
                 tick: job.tick,
+                holder: job.holder,
             };
             phase::run(&phase_job, phase, walker, &mut claims, lock).map_err(run_error)?;
         }
@@ -267,17 +266,16 @@ impl<'a> Run<'a> {
         Ok((fresh, no_rejects))
     }
 
-    /// Connections for the writers and for look-ups; `None` for a dry run, which has only one.
-    fn connections(&self) -> Result<Option<(Vec<Shared>, Shared)>, TargetError> {
+    /// Connections for the writers; `None` for a dry run, which has only one.
+    fn writers(&self) -> Result<Option<Vec<Shared>>, TargetError> {
         if self.dry_run {
             return Ok(None);
         }
         let count = self.job.options.writers.clamp(1, self.target.capabilities().max_writers.max(1));
         // A crash of the server may lose the last batches, but rows and ledger together, so the
         // next run loads them again; the run's closing row is on disk before success is told.
-        let connect = || self.target.connect(Durability::Relaxed).map(Mutex::new);
-        let writers = (0..count).map(|_| connect()).collect::<Result<Vec<_>, _>>()?;
-        Ok(Some((writers, connect()?)))
+        let connect = |_| self.target.connect(Durability::Relaxed).map(Mutex::new);
+        (0..count).map(connect).collect::<Result<Vec<_>, _>>().map(Some)
     }
 
     /// The run's closing row, after all writers have joined; or everything undone.
@@ -344,6 +342,7 @@ fn run_error(error: CrewError<PhaseError>) -> RunError {
         CrewError::Failed(PhaseError::Walk(error)) => error.into(),
         CrewError::Failed(PhaseError::Target(error)) => error.into(),
         CrewError::Failed(PhaseError::Write(error)) => error.into(),
+        CrewError::Failed(PhaseError::Lock(error)) => error.into(),
         other => RunError::Broken(other.into()),
     }
 }

@@ -104,6 +104,29 @@ pub fn locked(connection: &Shared) -> MutexGuard<'_, Box<dyn Connection>> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Runs `work`, and again over a new connection if the old one was lost. For work that may be done
+/// twice.
+pub fn retried<T>(
+    env: &Env,
+    connection: &Shared,
+    durability: Durability,
+    mut work: impl FnMut(&mut dyn Connection) -> Result<T, TargetError>,
+) -> Result<T, TargetError> {
+    let mut pauses = PAUSES.iter();
+    loop {
+        let result = work(&mut **locked(connection));
+        match (result, pauses.next()) {
+            (Err(error), Some(pause)) if error.kind == TargetErrorKind::Lost && !env.dry_run => {
+                tracing::warn!(%error, "the connection is made again in {pause:?}");
+                wait(env.stop, *pause);
+                let fresh = env.target.connect(durability)?;
+                *locked(connection) = fresh;
+            }
+            (result, _) => return result,
+        }
+    }
+}
+
 /// Writes a batch to its end: committed, or each of its documents accounted for.
 ///
 /// # Errors
@@ -161,7 +184,8 @@ fn batch_error(items: &[Item], source: TargetError) -> WriteError {
     WriteError::Batch { first, documents: items.len(), source: Box::new(source) }
 }
 
-fn wait(stop: &Stop, pause: Duration) {
+/// Waits, but not once the run was asked to stop.
+pub fn wait(stop: &Stop, pause: Duration) {
     let end = std::time::Instant::now() + pause;
     while stop.requested().is_none() && std::time::Instant::now() < end {
         std::thread::sleep(Duration::from_millis(20).min(pause));
