@@ -118,8 +118,7 @@ fn examine(examiner: &Examiner, claims: &mut Claims, chunk: Vec<Document>, accou
                         for part in &loaded.parts {
                             done.add_rows(part.table.name, part.rows.len() as u64);
                         }
-                        (done.notes, done.layouts) = (loaded.decoded.notes, loaded.decoded.layouts);
-                        done.records = loaded.decoded.records;
+                        (done.notes, done.files) = (loaded.decoded.notes, loaded.decoded.files);
                     }
                     Err(reject) => {
                         done = Done::new(DocumentOutcome::Rejected);

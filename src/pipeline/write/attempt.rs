@@ -296,7 +296,7 @@ impl Attempt<'_> {
                 let replaced = replacement.finish(&mut notes)?;
                 done.rows.extend(replaced.rows);
                 self.settle.extend(replaced.settle);
-                (done.notes, done.layouts, done.records) = (notes, decoded.layouts, decoded.records);
+                (done.notes, done.files) = (notes, decoded.files);
                 Ok(())
             }
             Err(ReplaceError::Conflict(found)) => conflict(done, found),
@@ -410,8 +410,7 @@ fn describe(loaded: &Loaded, done: &mut Done) {
         done.add_rows(part.table.name, part.rows.len() as u64);
     }
     done.notes = loaded.decoded.notes.clone();
-    done.layouts = loaded.decoded.layouts.clone();
-    done.records = loaded.decoded.records;
+    done.files = loaded.decoded.files.clone();
 }
 
 fn reference_of(env: &Env, loaded: &Loaded) -> Option<String> {

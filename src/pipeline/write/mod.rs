@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::exec::{Stop, PAUSES};
 use crate::format::Format;
-use crate::model::{DocumentOutcome, Flaw, Note, Place, Reason, Reject};
+use crate::model::{DocumentOutcome, FileLayout, Flaw, Note, Place, Reason, Reject};
 use crate::source::ReadProblem;
 use crate::target::{Connection, Durability, Target, TargetError, TargetErrorKind};
 
@@ -52,8 +52,7 @@ pub struct Done {
     /// Rows inserted, updated or deleted, by table.
     pub rows: Vec<(&'static str, u64)>,
     pub notes: Vec<Note>,
-    pub layouts: Vec<&'static str>,
-    pub records: u64,
+    pub files: Vec<FileLayout>,
     pub reject: Option<Reject>,
     /// For a reject that somebody accepted.
     pub accepted: bool,
@@ -69,8 +68,7 @@ impl Done {
             outcome,
             rows: Vec::new(),
             notes: Vec::new(),
-            layouts: Vec::new(),
-            records: 0,
+            files: Vec::new(),
             reject: None,
             accepted: false,
             problem: None,

@@ -202,15 +202,13 @@ impl<'a, 'e> Replacement<'a, 'e> {
 
     /// Finds rows that the database holds under a key of these rows, and takes them over.
     fn adopt(&mut self, table: &'static Table, rows: &[Row]) -> Result<(), ReplaceError> {
-        let new: Vec<&Row> = rows.iter().filter(|row| !self.live.contains_key(&row.id())).collect();
         let Some(&first) = table.natural_key.first() else { return Ok(()) };
-        if new.is_empty() {
-            return Ok(());
-        }
+        let new: Vec<&Row> = rows.iter().filter(|row| !self.live.contains_key(&row.id())).collect();
+        // Rows that are there already are looked at, too: their key may be new.
         let by_key: HashMap<String, Uuid> =
-            new.iter().filter_map(|row| Some((natural_key(table, row)?, row.id()))).collect();
+            rows.iter().filter_map(|row| Some((natural_key(table, row)?, row.id()))).collect();
         let mut values: Vec<Value> =
-            new.iter().map(|row| row.0[first].clone()).filter(|value| *value != Value::Null).collect();
+            rows.iter().map(|row| row.0[first].clone()).filter(|value| *value != Value::Null).collect();
         values.dedup();
         for held in rows_in(self.connection, table, first, &values)? {
             if let Some(&id) = natural_key(table, &held).and_then(|key| by_key.get(&key)) {
@@ -229,16 +227,23 @@ impl<'a, 'e> Replacement<'a, 'e> {
     /// The row `held` becomes the one that would have the id `id`.
     fn take_over(&mut self, table: &'static Table, held: &Row, id: Uuid) -> Result<(), ReplaceError> {
         let actual = held.id();
-        if actual != id {
-            self.adopted.insert(id, actual);
-        }
         if self.live.contains_key(&actual) {
+            if actual != id {
+                self.adopted.insert(id, actual);
+            }
             return Ok(());
         }
         if let Some(owner) = other_owner(self.connection, self.env.format, table, held, self.source.document.id)? {
             let first = owner.paths().into_iter().next().unwrap_or(owner.key);
             let detail = format!("`{first}` is loaded and claims the same");
             return Err(ReplaceError::Flaw(Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail)));
+        }
+        if self.live.contains_key(&id) {
+            let detail = "the database holds another row with the same key, which transload did not write";
+            return Err(ReplaceError::Flaw(Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail)));
+        }
+        if actual != id {
+            self.adopted.insert(id, actual);
         }
         if !self.env.format.is_placeholder(table, held) {
             self.adoptions.push(Note { code: "adopted", pointer: String::new() });

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::format::{DecodeContext, Emit, Open};
 use crate::json::Value as Json;
-use crate::model::{ids, DecodeError, Decoded, Document, Flaw, Instant, Note, Part, Reason, Row, Value};
+use crate::model::{ids, DecodeError, Decoded, Document, FileLayout, Flaw, Instant, Note, Part, Reason, Row, Value};
 
 use super::super::layout::SESSION;
 use super::super::tables::{CHAT_SESSIONS, CONVERSATION, MESSAGES};
@@ -131,20 +131,18 @@ pub fn decode(
     }
     send(emit, Part { table: &CHAT_SESSIONS, rows: vec![row], residue: residue.finish() })?;
 
-    let mut layouts = Vec::new();
-    if session_file.is_some() {
-        layouts.push("3 chat session");
-    }
+    let mut files = vec![FileLayout { layout: "3 chat session", records: 1 }; document.files.len()];
     if let Some((file, list)) = &history {
-        layouts.push(match survey.is_old && std::ptr::eq(dialect, &CHAT) {
+        let layout = match survey.is_old && std::ptr::eq(dialect, &CHAT) {
             true => "1 chat history, old",
             false => dialect.name,
-        });
+        };
+        files[*file] = FileLayout { layout, records: survey.count };
         let mut writer = Messages::new(&chat, dialect, &survey, *file, context, emit);
         each_element::<DecodeError>(list, open, *file, &mut |at, value| writer.message(at, value))?;
         notes.append(&mut writer.finish()?);
     }
-    Ok(Decoded { layouts, notes, records: survey.count })
+    Ok(Decoded { files, notes })
 }
 
 fn note_bom(notes: &mut Vec<Note>, bom: bool) {

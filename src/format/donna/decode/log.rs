@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 use crate::format::{DecodeContext, Emit, Open};
 use crate::json;
 use crate::model::{
-    ids, Content, DecodeError, Decoded, Document, Flaw, Instant, Note, Part, Place, Reason, Row, Value,
+    ids, Content, DecodeError, Decoded, Document, FileLayout, Flaw, Instant, Note, Part, Place, Reason, Row, Value,
 };
 
 use super::super::tables::SYSTEM_LOGS;
@@ -48,7 +48,7 @@ pub fn decode(
     };
     let level = level_of(&name);
     let path = path.to_text();
-    let mut decoded = Decoded { layouts: vec!["12 log"], ..Decoded::default() };
+    let mut decoded = Decoded { files: vec![FileLayout { layout: "12 log", records: 0 }], notes: Vec::new() };
     let mut part = Vec::new();
     let mut part_residue = PartResidue::new(LINE);
     let mut weight = 0;
@@ -75,7 +75,7 @@ pub fn decode(
         residue.line = (number != before.0 + 1).then_some(number);
         before = (number, created);
         decoded.notes.extend(notes);
-        decoded.records += 1;
+        decoded.files[0].records += 1;
         weight += row.weight();
         part.push(row);
         part_residue.push(residue);

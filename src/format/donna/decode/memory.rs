@@ -7,7 +7,9 @@ use std::collections::HashSet;
 
 use crate::format::{DecodeContext, Emit, Open};
 use crate::json::Value as Json;
-use crate::model::{ids, DecodeError, Decoded, Document, Flaw, Instant, Note, Part, Place, Reason, Row, Value};
+use crate::model::{
+    ids, DecodeError, Decoded, Document, FileLayout, Flaw, Instant, Note, Part, Place, Reason, Row, Value,
+};
 
 use super::super::layout::is_swapped;
 use super::super::tables::USER_MEMORY;
@@ -98,7 +100,7 @@ fn decode_file(stem: &str, bytes: &[u8], context: &DecodeContext, emit: &mut Emi
         notes.insert(0, Note { code: "bom", pointer: String::new() });
     }
     let layout = if strict { "6 memory" } else { "5 memory, old" };
-    Ok(Decoded { layouts: vec![layout], notes, records })
+    Ok(Decoded { files: vec![FileLayout { layout, records }], notes })
 }
 
 /// The rows of one file as they come together.
