@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::exec::{crew, CrewError, Halt, Progress, Snapshot, Stop, PAUSES};
 use crate::format::Format;
 use crate::model::{Document, DocumentKind, Instant, Phase};
-use crate::source::{Found, Meaning, WalkError, Walker};
+use crate::source::{self, Found, Meaning, WalkError, WalkOptions, Walker};
 use crate::target::{Durability, Holder, Lock, LockError, TargetError};
 
 use super::account::Account;
@@ -91,6 +91,11 @@ pub fn run(
         let (batches, batches_in) = bounded(BATCHES_AHEAD * writers.len());
         let (working, finished) = bounded::<()>(0);
         let halt = crew.halt();
+        let written = Halt::default();
+        {
+            let (halt, written) = (halt.clone(), written.clone());
+            crew.spawn("count", move || count(job, &|| halt.is_set() || written.is_set()));
+        }
         {
             let halt = halt.clone();
             crew.spawn("walk", move || walk(job, phase, walker, chunks, &halt));
@@ -106,7 +111,7 @@ pub fn run(
         }
         drop((batches_in, working));
         let mut checked = std::time::Instant::now();
-        // The last writer's end closes `finished`.
+        // The last writer's end closes `finished`; an early return must not leave the count behind.
         while let Err(RecvTimeoutError::Timeout) = finished.recv_timeout(TICK) {
             (job.tick)(&job.progress.snapshot());
             if checked.elapsed() < LOCK_CHECK {
@@ -116,13 +121,28 @@ pub fn run(
             if let Err(error) = lock.check() {
                 if let Err(error) = lock_again(job, lock, error) {
                     halt.set();
+                    written.set();
                     return Err(error);
                 }
             }
         }
+        written.set();
         (job.tick)(&job.progress.snapshot());
         Ok(())
     })
+}
+
+/// Counts what there is, for the total of the progress. Given up when the phase has ended; the
+/// next one tries again.
+fn count(job: &PhaseJob, stopped: &dyn Fn() -> bool) -> Result<(), PhaseError> {
+    if !job.options.count_first || job.progress.snapshot().files_total.is_some() {
+        return Ok(());
+    }
+    let options = WalkOptions { root: job.examiner.root.to_owned(), follow_links: job.options.follow_links };
+    if let Some(all) = source::count(&options, &|| stopped() || job.stop.requested().is_some())? {
+        job.progress.set_total(all.files, all.bytes);
+    }
+    Ok(())
 }
 
 /// A lock that was lost with its connection is taken again, unless somebody else has it by now.
@@ -174,7 +194,11 @@ fn walk(
                     }
                 }
             }
-            Met::Other(note) => note(&mut job.account.lock().unwrap_or_else(PoisonError::into_inner)),
+            Met::Other { files, bytes, note } => {
+                job.progress.add_found(files);
+                job.progress.add_done(files, bytes);
+                note(&mut job.account.lock().unwrap_or_else(PoisonError::into_inner));
+            }
         }
         ControlFlow::Continue(())
     })?;
@@ -187,7 +211,7 @@ fn walk(
 /// A document that the run is to look at, or something that only has to be accounted for.
 pub enum Met<'a> {
     Document(Document),
-    Other(Box<dyn FnOnce(&mut Account) + 'a>),
+    Other { files: u64, bytes: u64, note: Box<dyn FnOnce(&mut Account) + 'a> },
 }
 
 /// Walks one phase and sorts what it finds.
@@ -206,11 +230,12 @@ pub fn walk_phase(
     walker.walk(&meaning, phase, &mut |found| match found {
         Found::Document(document) if !options.kinds.contains(&document.kind) => {
             let layout = not_asked_for(document.kind);
+            let (files, bytes) = (document.files.len() as u64, document.bytes());
             let note = move |account: &mut Account| {
                 document.files.iter().for_each(|file| account.not_migrated(&layout, file));
             };
             if everything {
-                each(Met::Other(Box::new(note)))
+                each(Met::Other { files, bytes, note: Box::new(note) })
             } else {
                 ControlFlow::Continue(())
             }
@@ -221,10 +246,15 @@ pub fn walk_phase(
         },
         _ if !everything => ControlFlow::Continue(()),
         Found::NotMigrated { layout, file } => {
-            each(Met::Other(Box::new(move |account| account.not_migrated(layout, &file))))
+            let bytes = file.size;
+            each(Met::Other { files: 1, bytes, note: Box::new(move |account| account.not_migrated(layout, &file)) })
         }
-        Found::Problem(problem) => each(Met::Other(Box::new(move |account| account.file_problem(&problem)))),
-        Found::Warning(warning) => each(Met::Other(Box::new(move |account| account.warning(warning)))),
+        Found::Problem(problem) => {
+            each(Met::Other { files: 1, bytes: 0, note: Box::new(move |account| account.file_problem(&problem)) })
+        }
+        Found::Warning(warning) => {
+            each(Met::Other { files: 0, bytes: 0, note: Box::new(move |account| account.warning(warning)) })
+        }
     })
 }
 

@@ -127,7 +127,7 @@ fn has_documents(format: &'static dyn Format, options: &Options, walker: &mut Wa
                 found = true;
                 std::ops::ControlFlow::Break(())
             }
-            Met::Other(_) => std::ops::ControlFlow::Continue(()),
+            Met::Other { .. } => std::ops::ControlFlow::Continue(()),
         })?;
     }
     Ok(found)

@@ -75,7 +75,11 @@ pub fn scan(
         let mut bytes = 0;
         walk_phase(format, options, phase, &mut walker, &mut |met| {
             match met {
-                Met::Other(note) => note(&mut account),
+                Met::Other { files, bytes, note } => {
+                    progress.add_found(files);
+                    progress.add_done(files, bytes);
+                    note(&mut account);
+                }
                 Met::Document(document) => {
                     progress.add_found(document.files.len() as u64);
                     bytes += document.bytes();
