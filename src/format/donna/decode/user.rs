@@ -72,6 +72,7 @@ pub fn decode(
     ]);
     if bom {
         notes.insert(0, Note { code: "bom", pointer: String::new() });
+        residue.about_marks(&[document.files[0].role]);
     }
     send(emit, Part { table: &USERS, rows: vec![row], residue: residue.finish() })?;
     Ok(Decoded { layouts: vec!["4 user"], notes, records: 1 })
