@@ -3,4 +3,5 @@
 // Each binary compiles all of it and uses a part.
 #![allow(dead_code)]
 
+pub mod cli;
 pub mod postgres;
