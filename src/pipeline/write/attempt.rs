@@ -264,7 +264,13 @@ impl Attempt<'_> {
             Item::Reject(_) => unreachable!("a reject has a route of its own"),
         };
         let mut replacement = match Replacement::begin(self.env, self.connection, source, known.cloned())? {
-            Begun::Ready(replacement) => replacement,
+            Begun::Ready(mut replacement) => {
+                if let Item::Load(loaded) = item {
+                    // Its references were filled in with those of the whole batch.
+                    replacement.refers_to(reference_of(self.env, loaded));
+                }
+                replacement
+            }
             Begun::Conflict(found) => return conflict(done, found),
         };
         let result = match item {

@@ -27,6 +27,8 @@ use super::owners::other_owner;
 use super::references::{kind_of, resolve, rows_in, Resolved};
 use super::Env;
 
+const ADOPTED: Note = Note { code: "adopted", pointer: String::new() };
+
 /// A document's rows on their way from what they are to what they are to be.
 pub struct Replacement<'a, 'e> {
     env: &'a Env<'e>,
@@ -102,6 +104,8 @@ impl<'a, 'e> Replacement<'a, 'e> {
                 return Ok(Begun::Conflict(edits));
             }
             replacement.live = look.rows;
+            // What was adopted once stays so.
+            replacement.adoptions = vec![ADOPTED; known.notes_with(ADOPTED.code)];
             if source.document.kind.phase == Phase::Users {
                 let kind = source.document.kind.name;
                 replacement.settle.extend(look.natural_texts.into_iter().map(|text| (kind, text)));
@@ -112,10 +116,16 @@ impl<'a, 'e> Replacement<'a, 'e> {
         Ok(Begun::Ready(Box::new(replacement)))
     }
 
+    /// What the document refers to, for a document whose parts come with their references resolved.
+    pub fn refers_to(&mut self, reference: Option<String>) {
+        self.reference = reference;
+    }
+
     /// Writes what differs in one part.
     pub fn part(&mut self, part: &Part) -> Result<(), ReplaceError> {
         let mut rows = part.rows.clone();
         self.fill_references(part.table, &mut rows)?;
+        self.keep_adopted(&rows);
         self.adopt(part.table, &rows)?;
         for row in &mut rows {
             for at in [Some(0), part.table.parent].into_iter().flatten() {
@@ -201,6 +211,20 @@ impl<'a, 'e> Replacement<'a, 'e> {
         Ok(())
     }
 
+    /// The document's own row keeps the id under which it was adopted, also when the key that
+    /// once led to it has changed.
+    fn keep_adopted(&mut self, rows: &[Row]) {
+        if self.parts > 0 || self.source.document.kind.anchor != Anchor::FirstRow {
+            return;
+        }
+        let held = self.known.as_ref().and_then(|known| known.row_id).filter(|held| self.live.contains_key(held));
+        if let (Some(held), Some(row)) = (held, rows.first()) {
+            if held != row.id() {
+                self.adopted.insert(row.id(), held);
+            }
+        }
+    }
+
     /// Finds rows that the database holds under a key of these rows, and takes them over.
     fn adopt(&mut self, table: &'static Table, rows: &[Row]) -> Result<(), ReplaceError> {
         let Some(&first) = table.natural_key.first() else { return Ok(()) };
@@ -239,7 +263,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             let first = owner.paths().first().map_or(owner.key, |path| RelPath::from_text(path).to_string());
             return Err(ReplaceError::Flaw(claimed(key, &first)));
         }
-        if self.live.contains_key(&id) {
+        if self.live.contains_key(&id) || self.adopted.contains_key(&id) {
             // Two rows cannot become one: what refers to either would have to follow.
             let detail = format!("the row {actual}, which no file made, has the same {key}");
             return Err(ReplaceError::Flaw(Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail)));
@@ -248,7 +272,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             self.adopted.insert(id, actual);
         }
         if !self.env.format.is_placeholder(table, held) {
-            self.adoptions.push(Note { code: "adopted", pointer: String::new() });
+            self.adoptions.push(ADOPTED);
         }
         self.take_over_children(table, actual)?;
         self.live.insert(actual, Live::new(table, held));
