@@ -24,8 +24,14 @@ macro_rules! on_every_target {
     };
 }
 
+#[path = "lifecycle/adoption.rs"]
+mod adoption;
 #[path = "lifecycle/changed.rs"]
 mod changed;
+#[path = "lifecycle/conflicts.rs"]
+mod conflicts;
+#[path = "lifecycle/removed.rs"]
+mod removed;
 #[path = "lifecycle/unchanged.rs"]
 mod unchanged;
 #[path = "lifecycle/world.rs"]

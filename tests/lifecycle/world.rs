@@ -287,6 +287,19 @@ impl World {
     }
 }
 
+/// Says which rows differ, and only those.
+#[track_caller]
+pub fn assert_same(left: &Dump, right: &Dump) {
+    for table in TABLES {
+        let only = |of: &Dump, other: &Dump| -> Vec<Vec<String>> {
+            of[table].iter().filter(|row| !other[table].contains(row)).cloned().collect()
+        };
+        let (left_only, right_only) = (only(left, right), only(right, left));
+        assert!(left_only.is_empty() && right_only.is_empty(), "{table}\n left: {left_only:?}\nright: {right_only:?}");
+        assert_eq!(left[table].len(), right[table].len(), "{table}");
+    }
+}
+
 fn directory() -> Rc<TempDir> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     fs::create_dir(directory.path().join("source")).expect("a directory can be made");

@@ -23,6 +23,9 @@ use super::live;
 use super::references::{fill, References};
 use super::Env;
 
+/// Noted for every row that was taken over.
+pub(super) const ADOPTED: Note = Note { code: "adopted", pointer: String::new() };
+
 /// A document's rows on their way from what they are to what they are to be.
 pub struct Replacement<'a, 'e> {
     pub(super) env: &'a Env<'e>,
@@ -97,6 +100,8 @@ impl<'a, 'e> Replacement<'a, 'e> {
                 return Ok(Begun::Conflict(edits));
             }
             replacement.rows = look.rows;
+            // What was adopted once stays so.
+            replacement.adoptions = vec![ADOPTED; known.notes_with(ADOPTED.code)];
             if source.document.kind.phase == Phase::Users {
                 let kind = source.document.kind.name;
                 replacement.settle.extend(look.natural_texts.into_iter().map(|text| (kind, text)));
