@@ -217,12 +217,13 @@ impl<'a, 'e> Replacement<'a, 'e> {
                 })
                 .collect();
             let wanted: Vec<_> = texts.iter().map(|text| (reference, text.as_str(), self.source.base_time)).collect();
-            let (resolved, made) = fill(self.env, self.connection, true, &wanted)?;
-            self.settle.extend(made);
+            let filled = fill(self.env, self.connection, true, &wanted)?;
+            self.settle.extend(filled.made);
+            filled.placeholders.into_iter().for_each(|(table, count)| self.count(table, count as usize));
             for row in rows.iter_mut() {
                 if let Value::Reference(text) = &row.0[at] {
                     self.reference = Some(self.env.format.reference_key(reference.kind, text));
-                    row.0[at] = resolved.get(text).copied().map_or(Value::Null, Value::Uuid);
+                    row.0[at] = filled.resolved.get(text).copied().map_or(Value::Null, Value::Uuid);
                 }
             }
         }
