@@ -3,4 +3,6 @@
 // Each binary compiles all of it and uses a part.
 #![allow(dead_code)]
 
+pub mod chance;
+pub mod content;
 pub mod postgres;
