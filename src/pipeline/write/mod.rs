@@ -1,8 +1,10 @@
 //! Writing batches: one transaction each, tried again where that can help, and narrowed down to the
 //! document where the data is at fault.
 
+mod adopt;
 mod attempt;
 mod insert;
+mod keys;
 pub mod live;
 mod owners;
 mod references;

@@ -12,14 +12,18 @@ use crate::format::Format;
 use crate::model::digest;
 use crate::model::document::Anchor;
 use crate::model::ledger::{documents as d, residue as r, RESIDUE};
-use crate::model::{ids, DocumentKind, Missing, Row, Table, Value};
+use crate::model::{ids, DocumentKind, Instant, Missing, Reference, Row, Table, Value};
 use crate::pipeline::ledger::{self, uuids, LedgerDocument};
 use crate::target::{select_all, Connection, Filter, TargetError};
 
 use super::insert::{residue_row, unpack_ids, Packed};
+use super::Env;
 
 /// The rows that references mean; a reference that is not here finds nothing.
 pub type Resolved = HashMap<String, Uuid>;
+
+/// References whose meaning may have changed: kind and text.
+pub type References = BTreeSet<(&'static str, String)>;
 
 /// Finds the rows for references to one kind: by legacy id first, by natural key after that.
 ///
@@ -70,6 +74,37 @@ pub fn resolve(
         }
     }
     Ok(resolved)
+}
+
+/// Resolves references, each with the time for a placeholder, and makes the placeholders that are
+/// missing. Returns what they mean, and the references that mean something only now.
+pub fn fill(
+    env: &Env,
+    connection: &mut dyn Connection,
+    careful: bool,
+    wanted: &[(Reference, &str, Instant)],
+) -> Result<(Resolved, References), TargetError> {
+    let mut resolved = Resolved::new();
+    let mut made = References::new();
+    let kinds: BTreeSet<&'static str> = wanted.iter().map(|(reference, ..)| reference.kind).collect();
+    for kind in kinds {
+        let of_kind = || wanted.iter().filter(|(reference, ..)| reference.kind == kind);
+        let texts: BTreeSet<String> = of_kind().map(|(_, text, _)| text.to_string()).collect();
+        resolved.extend(resolve(connection, env.format, kind, &texts, careful)?);
+        let mut placeholders: BTreeMap<Uuid, Row> = BTreeMap::new();
+        for (reference, text, time) in of_kind() {
+            if reference.missing == Missing::Placeholder && !resolved.contains_key(*text) {
+                let row = env.format.placeholder(kind, text, *time);
+                resolved.insert(text.to_string(), row.id());
+                placeholders.entry(row.id()).or_insert(row);
+                made.insert((kind, text.to_string()));
+            }
+        }
+        if !placeholders.is_empty() {
+            connection.insert(kind_of(env.format, kind).main, &placeholders.into_values().collect::<Vec<_>>())?;
+        }
+    }
+    Ok((resolved, made))
 }
 
 /// Rows whose column equals one of the values.

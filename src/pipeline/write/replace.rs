@@ -2,46 +2,43 @@
 //! in place.
 //!
 //! Before anything is written, the rows in the database are compared with what the ledger says was
-//! written. A difference is an edit, and an edit is a conflict unless the file is preferred. Rows
-//! that the database holds under another id, because the application wrote them, are adopted.
+//! written. A difference is an edit, and an edit is a conflict unless the file is preferred. Which
+//! rows of the application's own the document takes over is decided in `adopt`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
+use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
 use crate::model::digest;
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{residue as r, DOCUMENTS, RESIDUE};
-use crate::model::{Flaw, Instant, Missing, Note, Part, Place, Reason, Reference, Row, Table, Value};
+use crate::model::{Flaw, Note, Part, Row, Table, Value};
 use crate::pipeline::item::Source;
 use crate::pipeline::ledger::{uuids, LedgerDocument};
 use crate::pipeline::options::Prefer;
 use crate::target::{Connection, Filter, TargetError};
 
-use super::attempt::natural_key;
 use super::insert::{anchor_of, ledger_document, residue_row, Packed};
-use super::live::{self, Live};
-use super::owners::other_owner;
-use super::references::{kind_of, resolve, rows_in, Resolved};
+use super::live;
+use super::references::{fill, References};
 use super::Env;
 
 /// A document's rows on their way from what they are to what they are to be.
 pub struct Replacement<'a, 'e> {
-    env: &'a Env<'e>,
-    connection: &'a mut dyn Connection,
-    source: &'a Source,
+    pub(super) env: &'a Env<'e>,
+    pub(super) connection: &'a mut dyn Connection,
+    pub(super) source: &'a Source,
     known: Option<LedgerDocument>,
     /// The document's rows in the database.
-    live: HashMap<Uuid, Live>,
+    pub(super) rows: live::Rows,
     /// Ids that rows have under adoption, by the ids that they would have.
-    adopted: HashMap<Uuid, Uuid>,
+    pub(super) adopted: HashMap<Uuid, Uuid>,
     parts: usize,
     row_id: Option<Uuid>,
     reference: Option<String>,
-    rows: BTreeMap<&'static str, u64>,
+    counts: BTreeMap<&'static str, u64>,
     settle: References,
-    adoptions: Vec<Note>,
+    pub(super) adoptions: Vec<Note>,
 }
 
 pub enum Begun<'a, 'e> {
@@ -52,7 +49,7 @@ pub enum Begun<'a, 'e> {
 
 #[derive(Debug)]
 pub enum ReplaceError {
-    /// Only from the first part, and then nothing was written.
+    /// What was written for this document by then has to be rolled back.
     Conflict(String),
     Flaw(Flaw),
     Target(TargetError),
@@ -64,9 +61,6 @@ impl From<TargetError> for ReplaceError {
     }
 }
 
-/// References whose meaning may have changed: kind and text.
-pub type References = BTreeSet<(&'static str, String)>;
-
 /// What was done.
 pub struct Replaced {
     pub rows: Vec<(&'static str, u64)>,
@@ -74,24 +68,26 @@ pub struct Replaced {
 }
 
 impl<'a, 'e> Replacement<'a, 'e> {
-    /// Looks at what the database holds; writes nothing if that is a conflict.
+    /// Looks at what the database holds; writes nothing if that is a conflict. `reference`: what
+    /// the document refers to, if that is resolved already.
     pub fn begin(
         env: &'a Env<'e>,
         connection: &'a mut dyn Connection,
         source: &'a Source,
         known: Option<LedgerDocument>,
+        reference: Option<String>,
     ) -> Result<Begun<'a, 'e>, TargetError> {
         let mut replacement = Replacement {
             env,
             connection,
             source,
             known,
-            live: HashMap::new(),
+            rows: live::Rows::default(),
             adopted: HashMap::new(),
             parts: 0,
             row_id: None,
-            reference: None,
-            rows: BTreeMap::new(),
+            reference,
+            counts: BTreeMap::new(),
             settle: References::new(),
             adoptions: Vec::new(),
         };
@@ -100,7 +96,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             if let (Some(edits), Prefer::Neither) = (look.edits, env.prefer) {
                 return Ok(Begun::Conflict(edits));
             }
-            replacement.live = look.rows;
+            replacement.rows = look.rows;
             if source.document.kind.phase == Phase::Users {
                 let kind = source.document.kind.name;
                 replacement.settle.extend(look.natural_texts.into_iter().map(|text| (kind, text)));
@@ -115,6 +111,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
     pub fn part(&mut self, part: &Part) -> Result<(), ReplaceError> {
         let mut rows = part.rows.clone();
         self.fill_references(part.table, &mut rows)?;
+        self.keep_own_row(&rows);
         self.adopt(part.table, &rows)?;
         for row in &mut rows {
             for at in [Some(0), part.table.parent].into_iter().flatten() {
@@ -131,7 +128,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
         for row in rows {
             let (id, digest) = (row.id(), digest::row(&row));
             packed.push(id, digest);
-            match self.live.get_mut(&id) {
+            match self.rows.live.get_mut(&id) {
                 Some(live) => {
                     live.seen = true;
                     if live.digest != digest {
@@ -155,11 +152,38 @@ impl<'a, 'e> Replacement<'a, 'e> {
         Ok(())
     }
 
+    /// A known document stays in its row, whatever its key says now: others refer to that row.
+    fn keep_own_row(&mut self, rows: &[Row]) {
+        if self.parts > 0 || self.source.document.kind.anchor != Anchor::FirstRow {
+            return;
+        }
+        let own = self.known.as_ref().and_then(|known| known.row_id).filter(|own| self.rows.live.contains_key(own));
+        if let (Some(own), Some(first)) = (own, rows.first().map(Row::id)) {
+            if own != first {
+                self.adopted.insert(first, own);
+            }
+        }
+    }
+
     /// Deletes what the document no longer has and closes its ledger row.
-    pub fn finish(mut self, notes: &mut Vec<Note>) -> Result<Replaced, TargetError> {
+    ///
+    /// # Errors
+    /// A conflict, for which what was written has to be rolled back: rows that the application
+    /// added and the document does not have.
+    pub fn finish(mut self, notes: &mut Vec<Note>) -> Result<Replaced, ReplaceError> {
+        let foreign = self.rows.foreign();
+        if foreign > 0 && self.env.prefer == Prefer::Neither {
+            let found = format!("{foreign} rows in the database that were added there and are not in the file");
+            return Err(ReplaceError::Conflict(found));
+        }
         for table in self.env.format.tables().iter().rev() {
-            let gone: Vec<Uuid> =
-                self.live.iter().filter(|(_, live)| !live.seen && live.table == *table).map(|(id, _)| *id).collect();
+            let gone: Vec<Uuid> = self
+                .rows
+                .live
+                .iter()
+                .filter(|(_, live)| !live.seen && live.table == *table)
+                .map(|(id, _)| *id)
+                .collect();
             if !gone.is_empty() {
                 self.connection.delete(table, &Filter::In { column: 0, values: &uuids(&gone) })?;
                 self.count(table.name, gone.len());
@@ -174,7 +198,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             }
             None => self.connection.insert(&DOCUMENTS, &[document])?,
         }
-        Ok(Replaced { rows: self.rows.into_iter().collect(), settle: self.settle })
+        Ok(Replaced { rows: self.counts.into_iter().collect(), settle: self.settle })
     }
 
     fn fill_references(&mut self, table: &'static Table, rows: &mut [Row]) -> Result<(), TargetError> {
@@ -200,114 +224,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
         Ok(())
     }
 
-    /// Finds rows that the database holds under a key of these rows, and takes them over.
-    fn adopt(&mut self, table: &'static Table, rows: &[Row]) -> Result<(), ReplaceError> {
-        let Some(&first) = table.natural_key.first() else { return Ok(()) };
-        let new: Vec<&Row> = rows.iter().filter(|row| !self.live.contains_key(&row.id())).collect();
-        // Rows that are there already are looked at, too: their key may be new.
-        let by_key: HashMap<String, Uuid> =
-            rows.iter().filter_map(|row| Some((natural_key(table, row)?, row.id()))).collect();
-        let mut values: Vec<Value> =
-            rows.iter().map(|row| row.0[first].clone()).filter(|value| *value != Value::Null).collect();
-        values.dedup();
-        for held in rows_in(self.connection, table, first, &values)? {
-            if let Some(&id) = natural_key(table, &held).and_then(|key| by_key.get(&key)) {
-                self.take_over(table, &held, id)?;
-            }
-        }
-        if self.source.document.kind.anchor == Anchor::FirstRow {
-            let ids: Vec<Uuid> = new.iter().map(|row| row.id()).filter(|id| !self.adopted.contains_key(id)).collect();
-            for held in rows_in(self.connection, table, 0, &uuids(&ids))? {
-                self.take_over(table, &held, held.id())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The row `held` becomes the one that would have the id `id`.
-    fn take_over(&mut self, table: &'static Table, held: &Row, id: Uuid) -> Result<(), ReplaceError> {
-        let actual = held.id();
-        if self.live.contains_key(&actual) {
-            if actual != id {
-                self.adopted.insert(id, actual);
-            }
-            return Ok(());
-        }
-        if let Some(owner) = other_owner(self.connection, self.env.format, table, held, self.source.document.id)? {
-            let first = owner.paths().into_iter().next().unwrap_or(owner.key);
-            let detail = format!("`{first}` is loaded and claims the same");
-            return Err(ReplaceError::Flaw(Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail)));
-        }
-        if self.live.contains_key(&id) {
-            let detail = "the database holds another row with the same key, which transload did not write";
-            return Err(ReplaceError::Flaw(Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail)));
-        }
-        if actual != id {
-            self.adopted.insert(id, actual);
-        }
-        if !self.env.format.is_placeholder(table, held) {
-            self.adoptions.push(Note { code: "adopted", pointer: String::new() });
-        }
-        self.take_over_children(table, actual)?;
-        self.live.insert(actual, Live::new(table, held));
-        Ok(())
-    }
-
-    /// Rows below an adopted row are not the file's: they would stand beside its own.
-    fn take_over_children(&mut self, parent_table: &Table, parent: Uuid) -> Result<(), ReplaceError> {
-        if *parent_table != *self.source.document.kind.main || self.source.document.kind.anchor != Anchor::FirstRow {
-            return Ok(());
-        }
-        let mut count = 0;
-        for table in self.env.format.tables() {
-            let Some(column) = table.parent else { continue };
-            let live = &mut self.live;
-            let values = [Value::Uuid(parent)];
-            self.connection.select(table, &Filter::In { column, values: &values }, &mut |row| {
-                count += 1;
-                live.insert(row.id(), Live::new(table, &row));
-                ControlFlow::Continue(())
-            })?;
-        }
-        if count > 0 && self.env.prefer != Prefer::File {
-            let found = format!("{count} rows below it that transload did not write");
-            return Err(ReplaceError::Conflict(found));
-        }
-        Ok(())
-    }
-
     fn count(&mut self, table: &'static str, rows: usize) {
-        *self.rows.entry(table).or_default() += rows as u64;
+        *self.counts.entry(table).or_default() += rows as u64;
     }
-}
-
-/// Resolves references, each with the time for a placeholder, and makes the placeholders that are
-/// missing. Returns what they mean, and the references that mean something only now.
-pub fn fill(
-    env: &Env,
-    connection: &mut dyn Connection,
-    careful: bool,
-    wanted: &[(Reference, &str, Instant)],
-) -> Result<(Resolved, References), TargetError> {
-    let mut resolved = Resolved::new();
-    let mut made = References::new();
-    let kinds: BTreeSet<&'static str> = wanted.iter().map(|(reference, ..)| reference.kind).collect();
-    for kind in kinds {
-        let of_kind = || wanted.iter().filter(|(reference, ..)| reference.kind == kind);
-        let texts: BTreeSet<String> = of_kind().map(|(_, text, _)| text.to_string()).collect();
-        resolved.extend(resolve(connection, env.format, kind, &texts, careful)?);
-        let mut placeholders: BTreeMap<Uuid, Row> = BTreeMap::new();
-        for (reference, text, time) in of_kind() {
-            if reference.missing == Missing::Placeholder && !resolved.contains_key(*text) {
-                let row = env.format.placeholder(kind, text, *time);
-                resolved.insert(text.to_string(), row.id());
-                placeholders.entry(row.id()).or_insert(row);
-                made.insert((kind, text.to_string()));
-            }
-        }
-        if !placeholders.is_empty() {
-            connection.insert(kind_of(env.format, kind).main, &placeholders.into_values().collect::<Vec<_>>())?;
-        }
-    }
-    Ok((resolved, made))
 }
