@@ -60,7 +60,7 @@ impl<'a> Claims<'a> {
         }
         for (what, claim) in &claims {
             if let Some(first) = self.held.get(claim) {
-                return Err(Box::new(claimed_twice(&loaded.source, what, first)));
+                return Err(Box::new(loaded.source.reject(claimed_twice(what, first))));
             }
         }
         let path = document.path().to_string();
@@ -72,7 +72,7 @@ impl<'a> Claims<'a> {
     pub fn claim_document(&mut self, source: &Source) -> Result<(), Box<Reject>> {
         let document = &source.document;
         match self.twin(document) {
-            Some(first) => Err(Box::new(claimed_twice(source, "id", &first.to_string()))),
+            Some(first) => Err(Box::new(source.reject(claimed_twice("id", &first.to_string())))),
             None => Ok(()),
         }
     }

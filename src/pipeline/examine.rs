@@ -9,7 +9,7 @@ use crate::format::{DecodeContext, Format};
 use crate::model::{Content, DecodeError, Decoded, Document, Flaw, Instant, Limits, Part, Place, Reason, Reject};
 use crate::source::{self, FileContent, ReadOptions, ReadProblem, Reading};
 
-use super::item::{reject, Loaded, Source, Streamed};
+use super::item::{Loaded, Source, Streamed};
 
 /// What the ledger knows of a document before it is read.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -112,9 +112,10 @@ pub enum Undecoded {
     Stopped,
 }
 
-/// The reject of a document whose key another document claimed first.
-pub fn claimed_twice(source: &Source, what: &str, first: &str) -> Reject {
+/// The flaw of a document whose key another document claimed first: in the same words whether that
+/// one is loaded in the same run or was loaded before, because a reject that says the same stays
+/// what it was, accepted or not.
+pub fn claimed_twice(what: &str, first: &str) -> Flaw {
     let detail = format!("`{first}` claims the same {what} and comes first");
-    let flaw = Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail);
-    reject(&source.document, source.digest, source.bytes, flaw)
+    Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail)
 }

@@ -156,9 +156,9 @@ impl Database<'_> {
                 if client.as_ref().is_none_or(postgres::Client::is_closed) {
                     client = postgres::Client::connect(&self.url, NoTls).ok();
                 }
-                let found = client.as_mut().and_then(|client| {
-                    client.query_one("SELECT count(*) FROM transload.documents", &[]).ok()
-                });
+                let found = client
+                    .as_mut()
+                    .and_then(|client| client.query_one("SELECT count(*) FROM transload.documents", &[]).ok());
                 found.map_or(0, |row| row.get::<_, i64>(0).unsigned_abs())
             });
         }

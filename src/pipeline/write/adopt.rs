@@ -9,7 +9,8 @@ use std::ops::ControlFlow;
 use uuid::Uuid;
 
 use crate::model::document::Anchor;
-use crate::model::{Flaw, Note, Place, Reason, Row, Table, Value};
+use crate::model::{Flaw, Note, Place, Reason, RelPath, Row, Table, Value};
+use crate::pipeline::examine::claimed_twice;
 use crate::pipeline::ledger::uuids;
 use crate::target::Filter;
 
@@ -32,20 +33,21 @@ impl Replacement<'_, '_> {
         values.dedup();
         for held in rows_in(self.connection, table, first, &values)? {
             if let Some(&id) = natural_key(table, &held).and_then(|key| by_key.get(&key)) {
-                self.take_over(table, &held, id)?;
+                let names: Vec<&str> = table.natural_key.iter().map(|at| table.columns[*at].name).collect();
+                self.take_over(table, &held, id, &names.join(", "))?;
             }
         }
         if self.source.document.kind.anchor == Anchor::FirstRow {
             let ids: Vec<Uuid> = new.iter().map(|row| row.id()).filter(|id| !self.adopted.contains_key(id)).collect();
             for held in rows_in(self.connection, table, 0, &uuids(&ids))? {
-                self.take_over(table, &held, held.id())?;
+                self.take_over(table, &held, held.id(), "id")?;
             }
         }
         Ok(())
     }
 
-    /// The row `held` becomes the one that would have the id `id`.
-    fn take_over(&mut self, table: &'static Table, held: &Row, id: Uuid) -> Result<(), ReplaceError> {
+    /// The row `held` becomes the one that would have the id `id`; `what` tells how it was found.
+    fn take_over(&mut self, table: &'static Table, held: &Row, id: Uuid, what: &str) -> Result<(), ReplaceError> {
         let actual = held.id();
         if self.rows.live.contains_key(&actual) {
             if actual != id {
@@ -54,9 +56,8 @@ impl Replacement<'_, '_> {
             return Ok(());
         }
         if let Some(owner) = other_owner(self.connection, self.env.format, table, held, self.source.document.id)? {
-            let first = owner.paths().into_iter().next().unwrap_or(owner.key);
-            let detail = format!("`{first}` is loaded and claims the same");
-            return Err(ReplaceError::Flaw(Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail)));
+            let first = owner.paths().first().map_or(owner.key, |path| RelPath::from_text(path).to_string());
+            return Err(ReplaceError::Flaw(claimed_twice(what, &first)));
         }
         if self.rows.live.contains_key(&id) {
             let detail = "the database holds another row with the same key, which transload did not write";
