@@ -35,7 +35,7 @@ fn rounds() -> (usize, usize) {
 
 fn tree(place: &Place, records: u64) -> PathBuf {
     let path = place.path(&format!("tree_{records}"));
-    let made = generate(&path, &Options { records, seed: 1, damage: 0.01 }).expect("a tree can be made");
+    let made = generate(&path, &Options { records, seed: 1, damage: 0.1 }).expect("a tree can be made");
     assert_eq!(made.messages, records);
     path
 }

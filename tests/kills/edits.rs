@@ -19,6 +19,8 @@ pub fn edit(tree: &Path) -> usize {
         .filter(|entry| entry.file_type().is_file())
         .map(walkdir::DirEntry::into_path)
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        // Some of the damage is that a file cannot be read.
+        .filter(|path| File::open(path).is_ok())
         .collect();
     let chosen: Vec<&PathBuf> = files.iter().step_by(EVERY).collect();
     for (number, path) in chosen.iter().enumerate() {
