@@ -4,6 +4,7 @@ use std::io::Read;
 
 use uuid::Uuid;
 
+use super::ids;
 use super::path::RelPath;
 use super::reject::Flaw;
 use super::table::{Row, Table};
@@ -106,7 +107,8 @@ pub enum Class {
 pub struct Document {
     pub kind: &'static DocumentKind,
     pub key: String,
-    /// Derived from kind and key; the ledger's primary key.
+    /// Derived from kind and key; the ledger's primary key. Once it is known that another file
+    /// holds the key: [`Document::twin_id`].
     pub id: Uuid,
     /// At least one, in path order.
     pub files: Vec<SourceFile>,
@@ -116,6 +118,11 @@ impl Document {
     /// The first file's path, by which people know the document.
     pub fn path(&self) -> &RelPath {
         &self.files[0].path
+    }
+
+    /// The id of a document whose key another file holds: by its own path.
+    pub fn twin_id(&self) -> Uuid {
+        ids::twin(self.kind.name, &self.key, &self.path().to_text())
     }
 
     pub fn bytes(&self) -> u64 {

@@ -18,6 +18,11 @@ pub fn document(kind: &str, key: &str) -> Uuid {
     derive(&["document", kind, key])
 }
 
+/// The ledger's id of a document that is refused because another file holds its key.
+pub fn twin(kind: &str, key: &str, path: &str) -> Uuid {
+    derive(&["document", kind, key, path])
+}
+
 /// A legacy id that is a UUID in the usual spelling of 36 characters, in either case.
 pub fn as_uuid(legacy: &str) -> Option<Uuid> {
     (legacy.len() == 36).then(|| Uuid::try_parse(legacy).ok()).flatten()

@@ -1,117 +1,201 @@
 //! Documents that claim the same key: the first in path order loads, whatever the number of threads.
 //!
-//! Runs over the documents in path order, before anything is written. What earlier runs loaded is
-//! checked against the database when the document is written.
+//! Runs over the documents in path order, before anything is written. A document that an earlier
+//! run loaded keeps its claim; `examine` has found out about those. Keys within the rows (a clerk
+//! id) are held here only as long as the database holds none: later it decides, in path order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
 use crate::format::Format;
-use crate::model::{ids, Class, Document, Membership, Phase, Reject, RelPath, Value};
+use crate::model::{ids, Class, Document, Flaw, Membership, Phase, Place, Reason, RelPath, Value};
+use crate::source::{shape_of, Shape};
 
-use super::examine::claimed_twice;
-use super::item::{Loaded, Source};
+use super::examine::{Examiner, Seen};
+use super::item::{Loaded, Source, Standing};
 
-/// Who claimed what, in one phase.
+/// Where the keys within rows are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// Here: the database is empty, and several writers would make a race of it.
+    Here,
+    /// In the database, by a writer that goes in path order.
+    InDatabase,
+}
+
+/// Who claimed what.
 pub struct Claims<'a> {
     format: &'static dyn Format,
     root: &'a Path,
-    /// Text keys (a clerk id, a user's id) and the path of the first document that claims them.
-    /// Only users' are held: their files are one directory's names or two.
+    follow_links: bool,
+    keys: Keys,
+    /// Keys (a clerk id, a user's id) and the path of the first document that claims them. Only
+    /// users' are held: their files are one directory's names or two.
     held: HashMap<Uuid, String>,
     /// For each kind, the directories seen so far, in order.
-    directories: HashMap<&'static str, Vec<Seen>>,
+    directories: HashMap<&'static str, Vec<Listed>>,
 }
 
-/// A directory of documents of one kind; the ids of its documents are listed only once there is a
-/// second one that may hold the same.
-struct Seen {
+/// A directory of documents of one kind; its documents are listed only once there is a second
+/// directory that may hold the same.
+struct Listed {
     directory: PathBuf,
-    documents: Option<HashMap<Uuid, RelPath>>,
+    documents: Option<HashMap<Uuid, BTreeMap<PathBuf, Needs>>>,
+}
+
+/// What a file's content must be for its name to make the document.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    Shape(Shape),
 }
 
 impl<'a> Claims<'a> {
-    pub fn new(format: &'static dyn Format, root: &'a Path) -> Claims<'a> {
-        Claims { format, root, held: HashMap::new(), directories: HashMap::new() }
+    pub fn new(examiner: &Examiner<'a>, keys: Keys) -> Claims<'a> {
+        let (held, directories) = (HashMap::new(), HashMap::new());
+        let Examiner { format, root, .. } = *examiner;
+        Claims { format, root, follow_links: examiner.read.follow_links, keys, held, directories }
     }
 
-    /// Notes what a decoded document claims.
-    ///
-    /// # Errors
-    /// The reject, if another document came first.
-    pub fn claim(&mut self, loaded: &Loaded) -> Result<(), Box<Reject>> {
-        self.claim_document(&loaded.source)?;
-        let document = &loaded.source.document;
-        if document.kind.phase != Phase::Users {
-            return Ok(());
+    /// Notes what a document claims; if another one came first, it becomes a reject. To be called
+    /// for every document of a phase, in path order.
+    pub fn judge(&mut self, seen: Seen) -> Seen {
+        let (document, standing) = match &seen {
+            Seen::Loaded(loaded) => (&loaded.source.document, &loaded.source.standing),
+            Seen::Large(streamed) => (&streamed.source.document, &streamed.source.standing),
+            Seen::Rejected { document, standing, .. } => (document, standing),
+            Seen::Unchanged { document, .. } | Seen::Failed { document, .. } => (document, &Standing::Holds),
+        };
+        let earlier = self.first_of(document);
+        let first = match standing {
+            Standing::Open => earlier,
+            Standing::Holds => None,
+            Standing::Taken(first) => Some(first.clone()),
+        };
+        match (seen, first) {
+            (Seen::Loaded(loaded), Some(first)) => refused(as_twin(loaded.source), claimed("id", &first)),
+            (Seen::Large(streamed), Some(first)) => refused(as_twin(streamed.source), claimed("id", &first)),
+            (Seen::Rejected { mut document, mut reject, standing }, Some(_)) => {
+                document.id = document.twin_id();
+                reject.document = document.id;
+                Seen::Rejected { document, reject, standing }
+            }
+            (Seen::Loaded(loaded), None) => match self.first_with_keys_of(&loaded) {
+                Some((key, first)) => refused(loaded.source, claimed(key, &first)),
+                None => Seen::Loaded(loaded),
+            },
+            (seen, _) => seen,
         }
-        let mut claims = vec![("id".to_owned(), document.id)];
+    }
+
+    /// The path of the earlier file that makes a document of the same kind and key.
+    fn first_of(&mut self, document: &Document) -> Option<String> {
+        let twin = self.twin(document).map(|path| path.to_string());
+        if document.kind.phase != Phase::Users {
+            return twin;
+        }
+        // Within one directory, too: a UUID in upper case is the same user as in lower case.
+        match self.held.get(&document.id) {
+            Some(first) => twin.or_else(|| Some(first.clone())),
+            None => {
+                self.held.insert(document.id, document.path().to_string());
+                twin
+            }
+        }
+    }
+
+    /// The first document with one of the keys in these rows.
+    fn first_with_keys_of(&mut self, loaded: &Loaded) -> Option<(&'static str, String)> {
+        let document = &loaded.source.document;
+        if document.kind.phase != Phase::Users || self.keys == Keys::InDatabase {
+            return None;
+        }
+        let mut claims = Vec::new();
         for part in &loaded.parts {
             for &column in part.table.natural_key {
                 for row in &part.rows {
                     if let Value::Text(text) = &row.0[column] {
                         let name = part.table.columns[column].name;
-                        claims.push((name.to_owned(), ids::derive(&["claim", document.kind.name, name, text])));
+                        claims.push((name, ids::derive(&["claim", document.kind.name, name, text])));
                     }
                 }
             }
         }
-        for (what, claim) in &claims {
+        for (name, claim) in &claims {
             if let Some(first) = self.held.get(claim) {
-                return Err(Box::new(loaded.source.reject(claimed_twice(what, first))));
+                return Some((name, first.clone()));
             }
         }
         let path = document.path().to_string();
         self.held.extend(claims.into_iter().map(|(_, claim)| (claim, path.clone())));
-        Ok(())
+        None
     }
 
-    /// As [`Claims::claim`], for what the path alone tells.
-    pub fn claim_document(&mut self, source: &Source) -> Result<(), Box<Reject>> {
-        let document = &source.document;
-        match self.twin(document) {
-            Some(first) => Err(Box::new(source.reject(claimed_twice("id", &first.to_string())))),
-            None => Ok(()),
-        }
-    }
-
-    /// The first file of the same key in an earlier directory.
+    /// The file of an earlier directory that has the same key.
     fn twin(&mut self, document: &Document) -> Option<RelPath> {
         let directory = document.path().as_path().parent().unwrap_or(Path::new("")).to_owned();
-        let seen = self.directories.entry(document.kind.name).or_default();
-        if !seen.iter().any(|earlier| earlier.directory == directory) {
-            seen.push(Seen { directory: directory.clone(), documents: None });
-        }
-        let at = seen.iter().position(|earlier| earlier.directory == directory).expect("it was pushed");
-        for earlier in &mut seen[..at] {
-            let documents = earlier.documents.get_or_insert_with(|| list(self.format, self.root, &earlier.directory));
-            if let Some(first) = documents.get(&document.id) {
-                return Some(first.clone());
+        let listed = self.directories.entry(document.kind.name).or_default();
+        let at = listed.iter().position(|earlier| earlier.directory == directory).unwrap_or_else(|| {
+            listed.push(Listed { directory, documents: None });
+            listed.len() - 1
+        });
+        for earlier in &mut listed[..at] {
+            let directory = &earlier.directory;
+            let documents = earlier.documents.get_or_insert_with(|| list(self.format, self.root, directory));
+            let is_it = |(name, needs): &(&PathBuf, &Needs)| {
+                let path = self.root.join(directory).join(name);
+                let look = if self.follow_links { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
+                let fits = match needs {
+                    Needs::Nothing => true,
+                    Needs::Shape(shape) => shape_of(&path, self.follow_links) == *shape,
+                };
+                fits && look.is_ok_and(|found| found.is_file())
+            };
+            if let Some((name, _)) = documents.get(&document.id).into_iter().flatten().find(is_it) {
+                return Some(RelPath::new(directory.join(name)));
             }
         }
         None
     }
 }
 
-/// The documents that a directory's names make, each with its first file.
-fn list(format: &'static dyn Format, root: &Path, directory: &Path) -> HashMap<Uuid, RelPath> {
-    let mut documents: HashMap<Uuid, RelPath> = HashMap::new();
-    let mut claim = |member: &Membership, path: &RelPath| {
-        let first = documents.entry(ids::document(member.kind.name, &member.key)).or_insert_with(|| path.clone());
-        if path < first {
-            *first = path.clone();
-        }
-    };
+/// Why the second one is refused. The same words whether it is found here or in the database, so
+/// that a later run finds the reject as it was.
+pub fn claimed(key: &str, first: &str) -> Flaw {
+    let detail = format!("`{first}` claims the same {key} and came first");
+    Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail)
+}
+
+/// One document among several of the same key: the ledger and the list of rejects tell it from them.
+fn as_twin(mut source: Source) -> Source {
+    source.document.id = source.document.twin_id();
+    source.known = false;
+    source
+}
+
+fn refused(source: Source, flaw: Flaw) -> Seen {
+    let reject = Box::new(source.reject(flaw));
+    Seen::Rejected { document: source.document, reject, standing: source.standing }
+}
+
+/// The documents that a directory's names make, each with its files in path order.
+fn list(format: &'static dyn Format, root: &Path, directory: &Path) -> HashMap<Uuid, BTreeMap<PathBuf, Needs>> {
+    let id = |member: &Membership| ids::document(member.kind.name, &member.key);
+    let mut documents: HashMap<Uuid, BTreeMap<PathBuf, Needs>> = HashMap::new();
     // What cannot be listed any more claims nothing; the walk reports it.
-    for entry in std::fs::read_dir(root.join(directory)).into_iter().flatten().flatten() {
-        let path = RelPath::new(directory.join(entry.file_name()));
-        match format.classify(&path) {
-            Class::Document(member) => claim(&member, &path),
+    for entry in fs::read_dir(root.join(directory)).into_iter().flatten().flatten() {
+        let name = PathBuf::from(entry.file_name());
+        let mut note = |member: &Membership, needs| {
+            documents.entry(id(member)).or_default().insert(name.clone(), needs);
+        };
+        match format.classify(&RelPath::new(directory.join(&name))) {
+            Class::Document(member) => note(&member, Needs::Nothing),
             Class::ByShape { object, otherwise } => {
-                claim(&object, &path);
-                claim(&otherwise, &path);
+                note(&object, Needs::Shape(Shape::Object));
+                note(&otherwise, Needs::Shape(Shape::Other));
             }
             Class::NotMigrated { .. } => {}
         }

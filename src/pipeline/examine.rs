@@ -6,23 +6,27 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 
 use crate::format::{DecodeContext, Format};
-use crate::model::{Content, DecodeError, Decoded, Document, Flaw, Instant, Limits, Part, Place, Reason, Reject};
+use crate::model::{Content, DecodeError, Decoded, Document, Flaw, Instant, Limits, Part, Reject, RelPath};
 use crate::source::{self, FileContent, ReadOptions, ReadProblem, Reading};
 
-use super::item::{Loaded, Source, Streamed};
+use super::item::{Loaded, Source, Standing, Streamed};
 
 /// What the ledger knows of a document before it is read.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Known {
     pub digest: [u8; 32],
     pub base_time: Instant,
+    /// Its files, as [`RelPath::to_text`] spells them.
+    pub paths: Vec<String>,
+    /// Whether its content was refused since it was loaded.
+    pub rejected: bool,
 }
 
 /// What reading and decoding made of a document.
 pub enum Seen {
     Loaded(Box<Loaded>),
     Large(Box<Streamed>),
-    Rejected { document: Document, reject: Box<Reject> },
+    Rejected { document: Document, reject: Box<Reject>, standing: Standing },
     Unchanged { document: Document, bytes: u64 },
     Failed { document: Document, problem: ReadProblem },
 }
@@ -44,14 +48,16 @@ impl Examiner<'_> {
             Ok(reading) => reading,
             Err(problem) => return Seen::Failed { document, problem },
         };
-        if known.is_some_and(|known| known.digest == reading.digest) {
+        let standing = known.map(|known| self.standing(&document, known));
+        let is_same = |known: &Known| known.digest == reading.digest && !known.rejected;
+        if known.is_some_and(is_same) && standing == Some(Standing::Holds) {
             let bytes = reading.files.iter().map(|file| file.size).sum();
             return Seen::Unchanged { document, bytes };
         }
         // The earliest of the files' times is the closest to when the document came to be.
         let modified = reading.files.iter().map(|file| file.modified).min();
         let base_time = known.map(|known| known.base_time).or(modified).expect("a document has a file");
-        let source = Source::new(document, &reading, base_time, known.is_some());
+        let source = Source::new(document, &reading, base_time, standing);
         if reading.files.iter().any(|file| matches!(file.content, FileContent::Large)) {
             return Seen::Large(Box::new(Streamed { source, reading }));
         }
@@ -64,11 +70,21 @@ impl Examiner<'_> {
             Ok(decoded) => Seen::Loaded(Box::new(Loaded::new(source, parts, decoded))),
             Err(Undecoded::Flaw(flaw)) => {
                 let reject = Box::new(source.reject(flaw));
-                Seen::Rejected { document: source.document, reject }
+                Seen::Rejected { document: source.document, reject, standing: source.standing }
             }
             Err(Undecoded::Read(problem)) => Seen::Failed { document: source.document, problem },
             Err(Undecoded::Stopped) => unreachable!("the receiver above never stops"),
         }
+    }
+
+    /// Whether this document is the one that the ledger has.
+    fn standing(&self, document: &Document, known: &Known) -> Standing {
+        if document.files.iter().any(|file| known.paths.contains(&file.path.to_text())) {
+            return Standing::Holds;
+        }
+        let paths = known.paths.iter().map(|path| RelPath::from_text(path));
+        let there = |path: &RelPath| self.root.join(path.as_path()).symlink_metadata().is_ok();
+        paths.into_iter().find(there).map_or(Standing::Open, |path| Standing::Taken(path.to_string()))
     }
 
     /// Decodes a document that was read; parts of a large one flow from the file.
@@ -110,12 +126,4 @@ pub enum Undecoded {
     Flaw(Flaw),
     Read(ReadProblem),
     Stopped,
-}
-
-/// The flaw of a document whose key another document claimed first: in the same words whether that
-/// one is loaded in the same run or was loaded before, because a reject that says the same stays
-/// what it was, accepted or not.
-pub fn claimed_twice(what: &str, first: &str) -> Flaw {
-    let detail = format!("`{first}` claims the same {what} and comes first");
-    Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail)
 }

@@ -23,8 +23,20 @@ pub struct Source {
     pub base_time: Instant,
     /// Whether the ledger held the document before this run.
     pub known: bool,
+    pub standing: Standing,
     /// For the ledger: JSON.
     pub files: String,
+}
+
+/// What earlier runs say about a document's claim to its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing; or its file is gone, and this may be where it went.
+    Open,
+    /// It is loaded from these files.
+    Holds,
+    /// It is loaded from another file, which is still there: the file's path.
+    Taken(String),
 }
 
 /// A document that is decoded in full.
@@ -86,7 +98,7 @@ impl Loaded {
 }
 
 impl Source {
-    pub fn new(document: Document, reading: &Reading, base_time: Instant, known: bool) -> Source {
+    pub fn new(document: Document, reading: &Reading, base_time: Instant, known: Option<Standing>) -> Source {
         #[derive(Serialize)]
         struct File<'a> {
             path: String,
@@ -109,7 +121,8 @@ impl Source {
             digest: reading.digest,
             bytes: reading.files.iter().map(|file| file.size).sum(),
             base_time,
-            known,
+            known: known.is_some(),
+            standing: known.unwrap_or(Standing::Open),
             files: serde_json::to_string(&files).expect("a list of plain structs is JSON"),
             document,
         }

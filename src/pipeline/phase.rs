@@ -7,7 +7,7 @@
 //! The reader takes one chunk at a time, so documents keep their path order on the way to the
 //! batches whatever the number of workers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -27,7 +27,7 @@ use super::batch::Batcher;
 use super::claims::Claims;
 use super::examine::{Examiner, Known, Seen};
 use super::item::{Item, Rejected};
-use super::ledger;
+use super::ledger::{self, LedgerDocument};
 use super::options::Options;
 use super::write::{self, Env, Shared, WriteError};
 
@@ -83,6 +83,8 @@ pub fn run(
     let writers = match phase {
         // Two memory files may turn out to speak of one user; the first in path order wins.
         Phase::Memory => &job.writers[..1],
+        // So do two users' files in one clerk id, where the database decides about it.
+        Phase::Users if !job.env.fresh => &job.writers[..1],
         _ => job.writers,
     };
     job.progress.set_phase(phase);
@@ -241,7 +243,9 @@ pub fn walk_phase(
             }
         }
         Found::Document(document) => match &options.documents {
-            Some(wanted) if !wanted.contains(&document.id) => ControlFlow::Continue(()),
+            Some(wanted) if !wanted.contains(&document.id) && !wanted.contains(&document.twin_id()) => {
+                ControlFlow::Continue(())
+            }
             _ => each(Met::Document(document)),
         },
         _ if !everything => ControlFlow::Continue(()),
@@ -306,31 +310,29 @@ fn known(job: &PhaseJob, chunk: &[Document]) -> Result<HashMap<Uuid, Known>, Tar
         return Ok(HashMap::new());
     }
     let ids: Vec<Uuid> = chunk.iter().map(|document| document.id).collect();
-    let held =
-        write::retried(job.env, job.look_ups, Durability::Full, |connection| ledger::documents(connection, &ids))?;
-    Ok(held
-        .into_iter()
-        .filter_map(|held| {
-            let digest = held.digest.try_into().ok()?;
-            Some((held.id, Known { digest, base_time: held.base_time }))
-        })
-        .collect())
+    let no_rejects = job.env.no_rejects;
+    let (held, rejects) = write::retried(job.env, job.look_ups, Durability::Full, |connection| {
+        let rejects = if no_rejects { Vec::new() } else { ledger::rejects(connection, &ids)? };
+        Ok((ledger::documents(connection, &ids)?, rejects))
+    })?;
+    let rejects: HashSet<Uuid> = rejects.into_iter().map(|held| held.document).collect();
+    let known = |held: LedgerDocument| {
+        let (paths, rejected) = (held.paths(), rejects.contains(&held.id));
+        let digest = held.digest.try_into().ok()?;
+        Some((held.id, Known { digest, base_time: held.base_time, paths, rejected }))
+    };
+    Ok(held.into_iter().filter_map(known).collect())
 }
 
 /// What has to be written of a document; the rest is accounted for here.
 fn sort(job: &PhaseJob, claims: &mut Claims, seen: Seen) -> Option<Item> {
     let account = |note: &dyn Fn(&mut Account)| note(&mut job.account.lock().unwrap_or_else(PoisonError::into_inner));
-    let reject = |document: Document, reject| Item::Reject(Box::new(Rejected { reject, document, saved: false }));
-    match seen {
-        Seen::Loaded(loaded) => match claims.claim(&loaded) {
-            Ok(()) => Some(Item::Load(loaded)),
-            Err(claimed) => Some(reject(loaded.source.document.clone(), *claimed)),
-        },
-        Seen::Large(streamed) => match claims.claim_document(&streamed.source) {
-            Ok(()) => Some(Item::Stream(streamed)),
-            Err(claimed) => Some(reject(streamed.source.document.clone(), *claimed)),
-        },
-        Seen::Rejected { document, reject: flawed } => Some(reject(document, *flawed)),
+    match claims.judge(seen) {
+        Seen::Loaded(loaded) => Some(Item::Load(loaded)),
+        Seen::Large(streamed) => Some(Item::Stream(streamed)),
+        Seen::Rejected { document, reject, .. } => {
+            Some(Item::Reject(Box::new(Rejected { reject: *reject, document, saved: false })))
+        }
         Seen::Unchanged { document, bytes } => {
             account(&|account| account.unchanged(&document, bytes));
             job.progress.add_done(document.files.len() as u64, bytes);

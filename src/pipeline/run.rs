@@ -23,7 +23,7 @@ use crate::target::{
 };
 
 use super::account::Account;
-use super::claims::Claims;
+use super::claims::{Claims, Keys};
 use super::examine::Examiner;
 use super::options::{Mode, Options};
 use super::phase::{self, walk_phase, Met, PhaseError, PhaseJob};
@@ -215,7 +215,7 @@ impl<'a> Run<'a> {
         let account = Mutex::new(Account::new(job.format.tables().iter().map(|table| table.name)));
         let own = self.writers()?;
         let writers = own.as_deref().unwrap_or(std::slice::from_ref(&self.main));
-        let mut claims = Claims::new(job.format, job.source);
+        let mut claims = Claims::new(&examiner, if fresh { Keys::Here } else { Keys::InDatabase });
         for phase in Phase::ALL {
             if job.stop.requested().is_some() {
                 break;
@@ -247,7 +247,7 @@ impl<'a> Run<'a> {
                 .and_then(|noted| is_kept(&account, noted))?;
         }
         let stopped = job.stop.requested();
-        if stopped.is_none() && options.documents.is_none() && !fresh {
+        if stopped.is_none() && options.documents.is_none() && !(fresh && no_rejects) {
             let mut connection = locked(&self.main);
             settle_removed(job.format, options, job.source, &mut **connection, &mut account)?;
         }

@@ -12,7 +12,7 @@ use crate::model::{Document, DocumentOutcome, Limits, Phase};
 use crate::source::{ReadOptions, WalkError, WalkOptions, Walker};
 
 use super::account::Account;
-use super::claims::Claims;
+use super::claims::{Claims, Keys};
 use super::examine::{Examiner, Seen, Undecoded};
 use super::options::Options;
 use super::phase::{walk_phase, Met};
@@ -68,7 +68,7 @@ pub fn scan(
         part_bytes: options.batch_bytes,
     };
     let mut account = Account::new(format.tables().iter().map(|table| table.name));
-    let mut claims = Claims::new(format, source);
+    let mut claims = Claims::new(&examiner, Keys::Here);
     for phase in Phase::ALL {
         progress.set_phase(phase);
         let mut chunk: Vec<Document> = Vec::new();
@@ -114,24 +114,16 @@ fn examine(examiner: &Examiner, claims: &mut Claims, chunk: Vec<Document>, accou
     let seen: Vec<Seen> =
         chunk.into_par_iter().map(|document| finish_large(examiner, examiner.examine(document, None))).collect();
     for seen in seen {
-        let (document, bytes, done) = match seen {
+        let (document, bytes, done) = match claims.judge(seen) {
             Seen::Loaded(loaded) => {
                 let mut done = Done::new(DocumentOutcome::Loaded);
-                match claims.claim(&loaded) {
-                    Ok(()) => {
-                        for part in &loaded.parts {
-                            done.add_rows(part.table.name, part.rows.len() as u64);
-                        }
-                        (done.notes, done.files) = (loaded.decoded.notes, loaded.decoded.files);
-                    }
-                    Err(reject) => {
-                        done = Done::new(DocumentOutcome::Rejected);
-                        done.reject = Some(*reject);
-                    }
+                for part in &loaded.parts {
+                    done.add_rows(part.table.name, part.rows.len() as u64);
                 }
+                (done.notes, done.files) = (loaded.decoded.notes, loaded.decoded.files);
                 (loaded.source.document, loaded.source.bytes, done)
             }
-            Seen::Rejected { document, reject } => {
+            Seen::Rejected { document, reject, .. } => {
                 let mut done = Done::new(DocumentOutcome::Rejected);
                 let bytes = reject.bytes;
                 done.reject = Some(*reject);
@@ -172,7 +164,7 @@ fn finish_large(examiner: &Examiner, seen: Seen) -> Seen {
         }
         Err(Undecoded::Flaw(flaw)) => {
             let reject = Box::new(source.reject(flaw));
-            Seen::Rejected { document: source.document, reject }
+            Seen::Rejected { document: source.document, reject, standing: source.standing }
         }
         Err(Undecoded::Read(problem)) => Seen::Failed { document: source.document, problem },
         Err(Undecoded::Stopped) => unreachable!("the receiver above never stops"),

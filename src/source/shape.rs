@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub enum Shape {
     /// An object, or nobody can tell.
     Object,
     Other,
@@ -22,7 +22,7 @@ pub(super) enum Shape {
 
 /// Looks for the first character that is neither white space nor a byte order mark. A file that
 /// does not say, or that cannot be read, counts as an object: reading it will tell what is wrong.
-pub(super) fn shape_of(path: &Path, follow_links: bool) -> Shape {
+pub fn shape_of(path: &Path, follow_links: bool) -> Shape {
     let start = open(path, follow_links).and_then(|(file, _)| {
         let _ = lock_shared(&file, path, PATIENCE);
         start_of(&file)

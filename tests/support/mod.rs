@@ -4,5 +4,6 @@
 #![allow(dead_code)]
 
 pub mod chance;
+pub mod cli;
 pub mod content;
 pub mod postgres;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::model::document::Anchor;
 use crate::model::{Flaw, Note, Place, Reason, RelPath, Row, Table, Value};
-use crate::pipeline::examine::claimed_twice;
+use crate::pipeline::claims::claimed;
 use crate::pipeline::ledger::uuids;
 use crate::target::Filter;
 
@@ -24,21 +24,21 @@ impl Replacement<'_, '_> {
     pub(super) fn adopt(&mut self, table: &'static Table, rows: &[Row]) -> Result<(), ReplaceError> {
         self.adopt_twins(table, rows);
         let Some(&first) = table.natural_key.first() else { return Ok(()) };
-        let new: Vec<&Row> = rows.iter().filter(|row| !self.rows.live.contains_key(&row.id())).collect();
         // Rows that are there already are looked at, too: their key may be new.
         let by_key: HashMap<String, Uuid> =
             rows.iter().filter_map(|row| Some((natural_key(table, row)?, row.id()))).collect();
         let mut values: Vec<Value> =
             rows.iter().map(|row| row.0[first].clone()).filter(|value| *value != Value::Null).collect();
         values.dedup();
+        let names: Vec<&str> = table.natural_key.iter().map(|at| table.columns[*at].name).collect();
         for held in rows_in(self.connection, table, first, &values)? {
             if let Some(&id) = natural_key(table, &held).and_then(|key| by_key.get(&key)) {
-                let names: Vec<&str> = table.natural_key.iter().map(|at| table.columns[*at].name).collect();
                 self.take_over(table, &held, id, &names.join(", "))?;
             }
         }
         if self.source.document.kind.anchor == Anchor::FirstRow {
-            let ids: Vec<Uuid> = new.iter().map(|row| row.id()).filter(|id| !self.adopted.contains_key(id)).collect();
+            let is_new = |id: &Uuid| !self.rows.live.contains_key(id) && !self.adopted.contains_key(id);
+            let ids: Vec<Uuid> = rows.iter().map(Row::id).filter(is_new).collect();
             for held in rows_in(self.connection, table, 0, &uuids(&ids))? {
                 self.take_over(table, &held, held.id(), "id")?;
             }
@@ -46,10 +46,11 @@ impl Replacement<'_, '_> {
         Ok(())
     }
 
-    /// The row `held` becomes the one that would have the id `id`; `what` tells how it was found.
-    fn take_over(&mut self, table: &'static Table, held: &Row, id: Uuid, what: &str) -> Result<(), ReplaceError> {
+    /// The row `held`, which has the same `key`, becomes the one that would have the id `id`.
+    fn take_over(&mut self, table: &'static Table, held: &Row, id: Uuid, key: &str) -> Result<(), ReplaceError> {
         let actual = held.id();
         if self.rows.live.contains_key(&actual) {
+            // Its own: under its own id, or adopted earlier.
             if actual != id {
                 self.adopted.insert(id, actual);
             }
@@ -57,10 +58,12 @@ impl Replacement<'_, '_> {
         }
         if let Some(owner) = other_owner(self.connection, self.env.format, table, held, self.source.document.id)? {
             let first = owner.paths().first().map_or(owner.key, |path| RelPath::from_text(path).to_string());
-            return Err(ReplaceError::Flaw(claimed_twice(what, &first)));
+            return Err(ReplaceError::Flaw(claimed(key, &first)));
         }
-        if self.rows.live.contains_key(&id) {
-            let detail = "the database holds another row with the same key, which transload did not write";
+        let own = self.adopted.get(&id).copied().unwrap_or(id);
+        if self.rows.live.contains_key(&own) {
+            // Two rows cannot become one: what refers to either would have to follow.
+            let detail = format!("the row {actual}, which no file made, has the same {key}");
             return Err(ReplaceError::Flaw(Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail)));
         }
         if actual != id {

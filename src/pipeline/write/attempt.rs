@@ -89,7 +89,10 @@ impl Attempt<'_> {
             false => HashMap::new(),
         };
         let rejects: HashMap<Uuid, LedgerReject> = match self.careful || !self.env.no_rejects {
-            true => ledger::rejects(self.connection, &ids)?.into_iter().map(|held| (held.document, held)).collect(),
+            true => {
+                let ids = [ids, items.iter().map(|item| item.document().twin_id()).collect()].concat();
+                ledger::rejects(self.connection, &ids)?.into_iter().map(|held| (held.document, held)).collect()
+            }
             false => HashMap::new(),
         };
         self.fill_references(items)?;
@@ -312,8 +315,11 @@ impl Attempt<'_> {
         let settled: Vec<Value> = items
             .iter()
             .zip(done)
-            .filter(|(item, done)| loads(done) && rejects.contains_key(&item.id()))
-            .map(|(item, _)| Value::Uuid(item.id()))
+            .filter(|(_, done)| loads(done))
+            // Another file may have held its key until now.
+            .flat_map(|(item, _)| [item.id(), item.document().twin_id()])
+            .filter(|id| rejects.contains_key(id))
+            .map(Value::Uuid)
             .collect();
         if !settled.is_empty() {
             self.connection.delete(&REJECTS, &Filter::In { column: r::DOCUMENT_ID, values: &settled })?;

@@ -92,12 +92,19 @@ pub fn decode(
     let history_file = document.files.iter().position(|file| file.role != SESSION);
     check_key(chat_id, 255, Origin { file: 0, steps: &[] }, None)?;
     let mut notes = Vec::new();
+    let mut marked = Vec::new();
+    let mut note_bom = |file: usize, bom: bool| {
+        if bom {
+            notes.push(Note { code: "bom", pointer: String::new() });
+            marked.push(document.files[file].role);
+        }
+    };
 
     let session_value = match session_file {
         None => None,
         Some(file) => {
             let (value, bom) = parse(whole(open, file)?, file)?;
-            note_bom(&mut notes, bom);
+            note_bom(file, bom);
             if !matches!(value, Json::Object(_)) {
                 return Err(Origin { file, steps: &[] }.wrong_type(None, "an object", &value).into());
             }
@@ -108,7 +115,7 @@ pub fn decode(
         None => None,
         Some(file) => {
             let (list, bom) = list(open, file)?;
-            note_bom(&mut notes, bom);
+            note_bom(file, bom);
             Some((file, list))
         }
     };
@@ -126,6 +133,11 @@ pub fn decode(
     if chat.created_from != usual {
         residue.about_document("created_at", string(chat.created_from));
     }
+    if history_file.is_some() && survey.count == 0 {
+        // No message stands for the file.
+        residue.about_document("history", "[]");
+    }
+    residue.about_marks(&marked);
     if session_file.is_some() {
         residue.push(session.residue);
     }
@@ -143,12 +155,6 @@ pub fn decode(
         notes.append(&mut writer.finish()?);
     }
     Ok(Decoded { files, notes })
-}
-
-fn note_bom(notes: &mut Vec<Note>, bom: bool) {
-    if bom {
-        notes.push(Note { code: "bom", pointer: String::new() });
-    }
 }
 
 /// What the session file says, with `None` where it says nothing.

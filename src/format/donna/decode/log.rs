@@ -58,6 +58,7 @@ pub fn decode(
         let (line, bom) = if number == 1 { json::strip_bom(line) } else { (line, false) };
         if bom {
             decoded.notes.push(Note { code: "bom", pointer: String::new() });
+            part_residue.about_marks(&[document.files[0].role]);
         }
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
@@ -86,7 +87,11 @@ pub fn decode(
             first = false;
         }
     }
-    if first || !part.is_empty() {
+    if lines.number > before.0 {
+        // The blank lines at the end have no row after them that would show their number.
+        part_residue.about_document("lines", lines.number.to_string());
+    }
+    if first || !part.is_empty() || lines.number > before.0 {
         send(emit, Part { table: &SYSTEM_LOGS, rows: part, residue: part_residue.finish() })?;
     }
     Ok(decoded)

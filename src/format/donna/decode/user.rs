@@ -72,6 +72,7 @@ pub fn decode(
     ]);
     if bom {
         notes.insert(0, Note { code: "bom", pointer: String::new() });
+        residue.about_marks(&[document.files[0].role]);
     }
     send(emit, Part { table: &USERS, rows: vec![row], residue: residue.finish() })?;
     Ok(Decoded { files: vec![FileLayout { layout: "4 user", records: 1 }], notes })

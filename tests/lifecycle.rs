@@ -1,0 +1,32 @@
+//! What a user sees over the life of a migration: each case runs the real program, on every target,
+//! and looks at its output, its exit code, its files and the rows.
+//!
+//! A case gets a world of its own: a working directory with an empty source tree, and an empty
+//! database.
+
+mod support;
+
+/// Runs each case in a world of its own on every target.
+macro_rules! on_every_target {
+    ($($case:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test]
+            fn $case() {
+                super::$case(&crate::world::World::sqlite());
+            })+
+        }
+        mod postgres {
+            $(#[test]
+            fn $case() {
+                super::$case(&crate::world::World::postgres());
+            })+
+        }
+    };
+}
+
+#[path = "lifecycle/changed.rs"]
+mod changed;
+#[path = "lifecycle/unchanged.rs"]
+mod unchanged;
+#[path = "lifecycle/world.rs"]
+mod world;
