@@ -63,6 +63,8 @@ pub struct LayoutTally {
 #[derive(Clone, Debug, Default)]
 pub struct Account {
     pub summary: Summary,
+    /// Documents for which the ledger has a row of this run: loaded, updated or newly rejected.
+    pub noted: u64,
     pub layouts: BTreeMap<&'static str, LayoutTally>,
     pub findings: Vec<Finding>,
     /// The rejects among them.
@@ -155,6 +157,7 @@ impl Account {
             return self.failed(document, problem);
         }
         self.document(document, bytes, done.outcome);
+        self.noted += u64::from(done.noted);
         self.describe(document, &done.files);
         for note in &done.notes {
             *self.summary.notes.entry(note.code).or_default() += 1;

@@ -4,7 +4,9 @@
 //! rows and ledger together, and what the ledger does not know is simply new.
 
 use std::error::Error;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use uuid::Uuid;
 
 use crate::exec::{CrewError, Progress, Signal, Snapshot, Stop};
 use crate::format::Format;
-use crate::model::ledger::{DOCUMENTS, REJECTS, RUNS};
+use crate::model::ledger::{documents, rejects, DOCUMENTS, REJECTS, RUNS};
 use crate::model::summary::Unbalanced;
 use crate::model::{Instant, Phase, Row, Value};
 use crate::source::{ReadOptions, WalkError, WalkOptions, Walker};
@@ -80,6 +82,8 @@ pub enum RunError {
     Schema(#[source] Box<dyn Error + Send + Sync>),
     #[error(transparent)]
     Write(#[from] WriteError),
+    #[error("the server crashed and came back without {documents} documents that this run had written")]
+    CommitsLost { documents: u64 },
     #[error("the account of the run does not add up, which is a mistake in transload")]
     Unbalanced(#[from] Unbalanced),
     #[error("a part of the run broke down, which is a mistake in transload")]
@@ -194,6 +198,7 @@ impl<'a> Run<'a> {
             part_bytes: options.batch_bytes,
         };
         let reject_files = RejectFiles::new(job.source, &options.rejects_directory, self.id, self.dry_run);
+        let lost = AtomicBool::new(false);
         let env = Env {
             format: job.format,
             target: self.target,
@@ -205,6 +210,7 @@ impl<'a> Run<'a> {
             dry_run: self.dry_run,
             reject_files: &reject_files,
             stop: job.stop,
+            lost: &lost,
         };
         let account = Mutex::new(Account::new(job.format.tables().iter().map(|table| table.name)));
         let own = self.writers()?;
@@ -235,6 +241,11 @@ impl<'a> Run<'a> {
             phase::run(&phase_job, phase, walker, &mut claims, lock).map_err(run_error)?;
         }
         let mut account = account.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if lost.load(Ordering::SeqCst) {
+            retried(&env, &self.main, Durability::Full, |connection| self.count_noted(connection))
+                .map_err(RunError::from)
+                .and_then(|noted| is_kept(&account, noted))?;
+        }
         let stopped = job.stop.requested();
         if stopped.is_none() && options.documents.is_none() && !(fresh && no_rejects) {
             let mut connection = locked(&self.main);
@@ -273,9 +284,23 @@ impl<'a> Run<'a> {
         }
         let count = self.job.options.writers.clamp(1, self.target.capabilities().max_writers.max(1));
         // A crash of the server may lose the last batches, but rows and ledger together, so the
-        // next run loads them again; the run's closing row is on disk before success is told.
+        // next run loads them again. The run's closing row is on disk before success is told, and
+        // if a connection was lost, all that was written is looked for before.
         let connect = |_| self.target.connect(Durability::Relaxed).map(Mutex::new);
         (0..count).map(connect).collect::<Result<Vec<_>, _>>().map(Some)
+    }
+
+    /// How many rows the ledger has of this run.
+    fn count_noted(&self, connection: &mut dyn Connection) -> Result<u64, TargetError> {
+        let run = [Value::Uuid(self.id)];
+        let mut count = 0;
+        for (table, column) in [(&DOCUMENTS, documents::RUN_ID), (&REJECTS, rejects::RUN_ID)] {
+            connection.select(table, &Filter::In { column, values: &run }, &mut |_| {
+                count += 1;
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(count)
     }
 
     /// The run's closing row, after all writers have joined; or everything undone.
@@ -285,23 +310,25 @@ impl<'a> Run<'a> {
             connection.rollback()?;
             return Ok(());
         }
-        let (state, summary) = match result {
-            Ok(report) if report.stopped.is_some() => ("stopped", Some(&report.account)),
-            Ok(report) => ("done", Some(&report.account)),
-            Err(_) => ("failed", None),
+        let row = |state, account: Option<&Account>| [self.row(state, Some(Instant::now()), account.map(summary_json))];
+        let failed = || row("failed", None);
+        let closing = match result {
+            Ok(report) if report.stopped.is_some() => row("stopped", Some(&report.account)),
+            Ok(report) => row("done", Some(&report.account)),
+            Err(_) => failed(),
         };
-        let summary = summary.map(summary_json);
-        let row = [self.row(state, Some(Instant::now()), summary)];
-        match connection.update(&RUNS, &row) {
+        match connection.update(&RUNS, &closing) {
             Err(error) if error.kind == TargetErrorKind::Lost => {
                 *connection = self.target.connect(Durability::Full)?;
-                connection.update(&RUNS, &row)?;
+                let kept = match result {
+                    Ok(report) => is_kept(&report.account, self.count_noted(&mut **connection)?),
+                    Err(_) => Ok(()),
+                };
+                connection.update(&RUNS, &if kept.is_ok() { closing } else { failed() })?;
+                kept
             }
-            other => {
-                other?;
-            }
+            other => other.map(|_| ()).map_err(RunError::from),
         }
-        Ok(())
     }
 
     fn row(&self, state: &str, finished: Option<Instant>, summary: Option<String>) -> Row {
@@ -318,6 +345,14 @@ impl<'a> Run<'a> {
             Value::time_or_null(finished),
             summary.map_or(Value::Null, Value::Json),
         ])
+    }
+}
+
+/// Whether the ledger has what the run wrote into it; `noted` is what it has.
+fn is_kept(account: &Account, noted: u64) -> Result<(), RunError> {
+    match account.noted.saturating_sub(noted) {
+        0 => Ok(()),
+        documents => Err(RunError::CommitsLost { documents }),
     }
 }
 

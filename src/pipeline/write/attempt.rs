@@ -277,6 +277,7 @@ impl Attempt<'_> {
             }
             Err(Replacing::Replace(ReplaceError::Conflict(found))) => {
                 done.outcome = DocumentOutcome::Conflict;
+                done.noted = false;
                 done.conflict = Some(found);
                 Ok(())
             }
@@ -296,8 +297,9 @@ impl Attempt<'_> {
         done: &mut Done,
     ) -> Result<(), AttemptError> {
         let reject = LedgerReject::new(&rejected.reject, self.env.run);
+        done.noted = !held.is_some_and(|held| held.is_same(&reject));
         match held {
-            Some(held) if held.is_same(&reject) => done.accepted = held.accepted.is_some(),
+            Some(held) if !done.noted => done.accepted = held.accepted.is_some(),
             Some(_) => {
                 self.connection.update(&REJECTS, &[reject.to_row()])?;
             }

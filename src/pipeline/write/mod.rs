@@ -10,6 +10,7 @@ mod owners;
 mod references;
 mod replace;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -45,12 +46,17 @@ pub struct Env<'a> {
     pub dry_run: bool,
     pub reject_files: &'a RejectFiles,
     pub stop: &'a Stop,
+    /// Set when a connection was lost: the server may have crashed, and commits that did not wait
+    /// for the disk with it.
+    pub lost: &'a AtomicBool,
 }
 
 /// What became of one item of a batch, once the batch is committed.
 #[derive(Debug)]
 pub struct Done {
     pub outcome: DocumentOutcome,
+    /// Whether the ledger has a row of this run for it.
+    pub noted: bool,
     /// Rows inserted, updated or deleted, by table.
     pub rows: Vec<(&'static str, u64)>,
     pub notes: Vec<Note>,
@@ -68,6 +74,7 @@ impl Done {
     pub fn new(outcome: DocumentOutcome) -> Done {
         Done {
             outcome,
+            noted: matches!(outcome, DocumentOutcome::Loaded | DocumentOutcome::Updated),
             rows: Vec::new(),
             notes: Vec::new(),
             files: Vec::new(),
@@ -117,6 +124,7 @@ pub fn retried<T>(
         let result = work(&mut **locked(connection));
         match (result, pauses.next()) {
             (Err(error), Some(pause)) if error.kind == TargetErrorKind::Lost && !env.dry_run => {
+                env.lost.store(true, Ordering::SeqCst);
                 tracing::warn!(%error, "the connection is made again in {pause:?}");
                 wait(env.stop, *pause);
                 let fresh = env.target.connect(durability)?;
@@ -169,6 +177,7 @@ fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: b
                     tracing::warn!(error = %error, "a batch is tried again in {pause:?}");
                     wait(env.stop, *pause);
                     if error.kind == TargetErrorKind::Lost {
+                        env.lost.store(true, Ordering::SeqCst);
                         let fresh = env.target.connect(Durability::Relaxed)?;
                         *locked(connection) = fresh;
                     }
