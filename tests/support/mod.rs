@@ -5,9 +5,6 @@
 
 pub mod chance;
 pub mod cli;
-<<<<<<< HEAD
-pub mod dump;
-=======
 pub mod content;
->>>>>>> pg
+pub mod dump;
 pub mod postgres;
