@@ -28,8 +28,12 @@ macro_rules! on_every_target {
 mod adoption;
 #[path = "lifecycle/changed.rs"]
 mod changed;
+#[path = "lifecycle/claims.rs"]
+mod claims;
 #[path = "lifecycle/conflicts.rs"]
 mod conflicts;
+#[path = "lifecycle/references.rs"]
+mod references;
 #[path = "lifecycle/removed.rs"]
 mod removed;
 #[path = "lifecycle/unchanged.rs"]

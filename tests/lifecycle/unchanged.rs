@@ -18,7 +18,7 @@ fn a_second_run_over_rejects_writes_nothing(world: &World) {
     world.seed();
     world.write("users/broken.json", "{\"id\":\"broken\"");
     world.json("users/zoe.json", &crate::world::user("zoe", serde_json::json!({"clerk_id": "clerk_ada"})));
-    world.json("data/chat_sessions/c2.json", &crate::world::history(&["the first in path order"]));
+    world.json("data/chat_sessions/c2.json", &crate::world::history(&["another"]));
     let first = world.migrate(&[]);
     assert_eq!(first.code, 1);
     let before = world.dump();

@@ -152,7 +152,7 @@ fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: b
         let skip: Vec<usize> = failed.iter().map(|(index, _)| *index).collect();
         let result = attempt::attempt(env, &mut **locked(connection), items, &skip, careful);
         // Whatever went wrong, the next attempt looks at what the database really holds.
-        careful = true;
+        let looked = std::mem::replace(&mut careful, true) || !env.fresh;
         match result {
             Ok(mut done) => {
                 for (index, problem) in failed {
@@ -169,6 +169,8 @@ fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: b
                     done.extend(write_from(env, connection, second, true)?);
                     return Ok(done);
                 }
+                // Who looks knows whose key it is that stands in the way.
+                TargetErrorKind::Data if !looked => {}
                 TargetErrorKind::Data if !matches!(items[0], Item::Reject(_)) => {
                     turn_into_reject(items, 0, refused(&error));
                 }

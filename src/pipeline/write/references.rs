@@ -25,7 +25,9 @@ pub type Resolved = HashMap<String, Uuid>;
 /// References whose meaning may have changed: kind and text.
 pub type References = BTreeSet<(&'static str, String)>;
 
-/// Finds the rows for references to one kind: by legacy id first, by natural key after that.
+/// Finds the rows for references to one kind: by legacy id first, by natural key after that. A
+/// placeholder under the id gives way to a row with the natural key: nobody knew of that row when
+/// the placeholder was made.
 ///
 /// `adopted`: whether a document may stand in a row with another id than the derived one.
 pub fn resolve(
@@ -60,10 +62,10 @@ pub fn resolve(
         by_id.entry(format.referenced_id(kind, &reference)).or_default().push(reference);
     }
     let wanted: Vec<Uuid> = by_id.keys().copied().collect();
+    let mut placeholders = Resolved::new();
     for row in rows_in(connection, table, 0, &uuids(&wanted))? {
-        for reference in by_id.get(&row.id()).into_iter().flatten() {
-            resolved.insert(reference.clone(), row.id());
-        }
+        let found = if format.is_placeholder(table, &row) { &mut placeholders } else { &mut resolved };
+        found.extend(by_id.get(&row.id()).into_iter().flatten().map(|reference| (reference.clone(), row.id())));
     }
     for &column in table.natural_key {
         let wanted: Vec<Value> = missing(&resolved).into_iter().map(Value::Text).collect();
@@ -72,6 +74,9 @@ pub fn resolve(
                 resolved.insert(text.to_owned(), row.id());
             }
         }
+    }
+    for (reference, row) in placeholders {
+        resolved.entry(reference).or_insert(row);
     }
     Ok(resolved)
 }
@@ -154,7 +159,8 @@ pub fn settle_waiting(
     if waiting.is_empty() {
         return Ok(changed);
     }
-    let resolved = resolve(connection, format, kind, &keys, true)?;
+    let mut resolved = resolve(connection, format, kind, &keys, true)?;
+    make_placeholders(connection, format, kind, &waiting, &mut resolved)?;
     let mut left = BTreeSet::new();
     for document in waiting {
         let means = document.reference.as_ref().and_then(|reference| resolved.get(reference)).copied();
@@ -166,6 +172,29 @@ pub fn settle_waiting(
         }
     }
     Ok(changed)
+}
+
+/// Stand-ins for references that mean nothing any more, where a column must refer to something.
+fn make_placeholders(
+    connection: &mut dyn Connection,
+    format: &dyn Format,
+    kind: &'static str,
+    waiting: &[LedgerDocument],
+    resolved: &mut Resolved,
+) -> Result<(), TargetError> {
+    let needs_one = |document: &&LedgerDocument| {
+        let columns = kind_of(format, &document.kind).main.columns.iter();
+        let mut references = columns.filter_map(|column| column.reference);
+        references.any(|reference| reference.kind == kind && reference.missing == Missing::Placeholder)
+    };
+    for document in waiting.iter().filter(needs_one) {
+        if let Some(reference) = document.reference.as_ref().filter(|reference| !resolved.contains_key(*reference)) {
+            let row = format.placeholder(kind, reference, document.base_time);
+            resolved.insert(reference.clone(), row.id());
+            connection.insert(kind_of(format, kind).main, &[row])?;
+        }
+    }
+    Ok(())
 }
 
 /// Points one document's rows at `means`; rows that they pointed at before go into `left`.
@@ -180,10 +209,7 @@ fn settle(
 ) -> Result<(), TargetError> {
     let parts = rows_in(connection, &RESIDUE, r::DOCUMENT_ID, &[Value::Uuid(document.id)])?;
     for (number, part) in parts.into_iter().enumerate() {
-        let Some((table, column, missing)) = referring(format, kind, &part) else { continue };
-        if means.is_none() && missing == Missing::Placeholder {
-            continue;
-        }
+        let Some((table, column)) = referring(format, kind, &part) else { continue };
         let recorded = part.0[r::ROW_DIGESTS].as_bytes().unwrap_or_default().to_vec();
         let row_ids: Vec<Uuid> = unpack_ids(part.0[r::ROW_IDS].as_bytes().unwrap_or_default()).collect();
         let live: HashMap<Uuid, Row> =
@@ -223,12 +249,14 @@ fn settle(
 }
 
 /// The part's table with its column that refers to the kind.
-fn referring(format: &dyn Format, kind: &str, part: &Row) -> Option<(&'static Table, usize, Missing)> {
+fn referring(format: &dyn Format, kind: &str, part: &Row) -> Option<(&'static Table, usize)> {
     let name = part.0[r::TABLE_NAME].as_text()?;
     let table = format.tables().iter().find(|table| table.name == name)?;
-    table.columns.iter().enumerate().find_map(|(at, column)| {
-        column.reference.filter(|reference| reference.kind == kind).map(|reference| (*table, at, reference.missing))
-    })
+    table
+        .columns
+        .iter()
+        .enumerate()
+        .find_map(|(at, column)| column.reference.filter(|reference| reference.kind == kind).map(|_| (*table, at)))
 }
 
 /// The natural keys that rows of others hold already under the new reference.
