@@ -6,10 +6,12 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 
 use crate::format::{DecodeContext, Format};
-use crate::model::{Content, DecodeError, Decoded, Document, Flaw, Instant, Limits, Part, Place, Reason, Reject};
+use crate::model::{
+    Content, DecodeError, Decoded, Document, Flaw, Instant, Limits, Part, Place, Reason, Reject, RelPath,
+};
 use crate::source::{self, FileContent, ReadOptions, ReadProblem, Reading};
 
-use super::item::{reject, Loaded, Source, Streamed};
+use super::item::{Loaded, Source, Streamed};
 
 /// What the ledger knows of a document before it is read.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +25,7 @@ pub enum Seen {
     Loaded(Box<Loaded>),
     Large(Box<Streamed>),
     Rejected { document: Document, reject: Box<Reject> },
-    Unchanged { document: Document, bytes: u64 },
+    Unchanged(Box<Source>),
     Failed { document: Document, problem: ReadProblem },
 }
 
@@ -44,14 +46,13 @@ impl Examiner<'_> {
             Ok(reading) => reading,
             Err(problem) => return Seen::Failed { document, problem },
         };
-        if known.is_some_and(|known| known.digest == reading.digest) {
-            let bytes = reading.files.iter().map(|file| file.size).sum();
-            return Seen::Unchanged { document, bytes };
-        }
         // The earliest of the files' times is the closest to when the document came to be.
         let modified = reading.files.iter().map(|file| file.modified).min();
         let base_time = known.map(|known| known.base_time).or(modified).expect("a document has a file");
         let source = Source::new(document, &reading, base_time, known.is_some());
+        if known.is_some_and(|known| known.digest == reading.digest) {
+            return Seen::Unchanged(Box::new(source));
+        }
         if reading.files.iter().any(|file| matches!(file.content, FileContent::Large)) {
             return Seen::Large(Box::new(Streamed { source, reading }));
         }
@@ -113,8 +114,11 @@ pub enum Undecoded {
 }
 
 /// The reject of a document whose key another document claimed first.
-pub fn claimed_twice(source: &Source, what: &str, first: &str) -> Reject {
-    let detail = format!("`{first}` claims the same {what} and comes first");
-    let flaw = Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail);
-    reject(&source.document, source.digest, source.bytes, flaw)
+pub fn claimed_twice(source: &Source, what: &str, first: &RelPath) -> Reject {
+    source.reject(claim_flaw(what, first))
+}
+
+/// One wording wherever it is found out, so that a later run knows the reject again.
+pub fn claim_flaw(what: &str, first: &RelPath) -> Flaw {
+    Flaw::new(Reason::DuplicateClaim, 0, Place::default(), format!("{first:?} claims the same {what} and came first"))
 }

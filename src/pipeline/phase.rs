@@ -267,11 +267,15 @@ fn sort(job: &PhaseJob, claims: &mut Claims, seen: Seen) -> Option<Item> {
             Err(claimed) => Some(reject(streamed.source.document.clone(), *claimed)),
         },
         Seen::Rejected { document, reject: flawed } => Some(reject(document, *flawed)),
-        Seen::Unchanged { document, bytes } => {
-            account(&|account| account.unchanged(&document, bytes));
-            job.progress.add_done(document.files.len() as u64, bytes);
-            None
-        }
+        // The ledger knows a document by its key, and a twin of it has the same.
+        Seen::Unchanged(source) => match claims.claim_document(&source) {
+            Ok(()) => {
+                account(&|account| account.unchanged(&source.document, source.bytes));
+                job.progress.add_done(source.document.files.len() as u64, source.bytes);
+                None
+            }
+            Err(claimed) => Some(reject(source.document.clone(), *claimed)),
+        },
         Seen::Failed { document, problem } => {
             account(&|account| account.failed(&document, &problem));
             job.progress.add_done(document.files.len() as u64, 0);

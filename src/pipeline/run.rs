@@ -212,7 +212,7 @@ impl<'a> Run<'a> {
             Some((writers, look_ups)) => (writers.as_slice(), look_ups),
             None => (std::slice::from_ref(&self.main), &self.main),
         };
-        let mut claims = Claims::new(job.format, job.source);
+        let mut claims = Claims::new(job.format, job.source, options.follow_links);
         for phase in Phase::ALL {
             if job.stop.requested().is_some() {
                 break;

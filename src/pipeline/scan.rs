@@ -68,7 +68,7 @@ pub fn scan(
         part_bytes: options.batch_bytes,
     };
     let mut account = Account::new(format.tables().iter().map(|table| table.name));
-    let mut claims = Claims::new(format, source);
+    let mut claims = Claims::new(format, source, options.follow_links);
     for phase in Phase::ALL {
         progress.set_phase(phase);
         let mut chunk: Vec<Document> = Vec::new();
@@ -139,7 +139,7 @@ fn examine(examiner: &Examiner, claims: &mut Claims, chunk: Vec<Document>, accou
                 progress.add_done(document.files.len() as u64, 0);
                 continue;
             }
-            Seen::Large(_) | Seen::Unchanged { .. } => unreachable!("large ones are finished, and nothing is known"),
+            Seen::Large(_) | Seen::Unchanged(_) => unreachable!("large ones are finished, and nothing is known"),
         };
         account.done(&document, bytes, &done);
         progress.add_done(document.files.len() as u64, bytes);

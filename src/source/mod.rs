@@ -16,5 +16,6 @@ mod walk;
 pub use digest::{document_digest, Share};
 pub use found::{FileProblem, Found, ProblemKind, Subject, Warning, WarningKind, SPECIAL_FILE, SYMBOLIC_LINK};
 pub use read::{read, FileContent, ReadFile, ReadOptions, ReadProblem, Reading};
+pub use shape::counts_as_object;
 pub use stream::{open_stream, ChangedWhileRead, VerifiedStream};
 pub use walk::{count, Count, Meaning, WalkError, WalkOptions, Walker};

@@ -30,6 +30,11 @@ pub(super) fn shape_of(path: &Path, follow_links: bool) -> Shape {
     start.map_or(Shape::Object, |start| decide(&start))
 }
 
+/// Whether a file, where its name does not decide, belongs to what an object is.
+pub fn counts_as_object(path: &Path, follow_links: bool) -> bool {
+    shape_of(path, follow_links) == Shape::Object
+}
+
 fn start_of(file: &File) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
     file.take(PEEK).read_to_end(&mut start)?;

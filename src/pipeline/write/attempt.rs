@@ -335,6 +335,8 @@ impl Attempt<'_> {
             .iter()
             .zip(done)
             .filter(|(item, done)| loads(done) && rejects.contains_key(&item.id()))
+            // A file that claims the same is rejected still, and the ledger knows it by the same id.
+            .filter(|(item, _)| !items.iter().any(|other| matches!(other, Item::Reject(_)) && other.id() == item.id()))
             .map(|(item, _)| Value::Uuid(item.id()))
             .collect();
         if !settled.is_empty() {

@@ -13,7 +13,8 @@ use uuid::Uuid;
 use crate::model::digest;
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{residue as r, DOCUMENTS, RESIDUE};
-use crate::model::{Flaw, Instant, Missing, Note, Part, Place, Reason, Reference, Row, Table, Value};
+use crate::model::{Flaw, Instant, Missing, Note, Part, Reference, RelPath, Row, Table, Value};
+use crate::pipeline::examine::claim_flaw;
 use crate::pipeline::item::Source;
 use crate::pipeline::ledger::{uuids, LedgerDocument};
 use crate::pipeline::options::Prefer;
@@ -237,8 +238,9 @@ impl<'a, 'e> Replacement<'a, 'e> {
         }
         if let Some(owner) = other_owner(self.connection, self.env.format, table, held, self.source.document.id)? {
             let first = owner.paths().into_iter().next().unwrap_or(owner.key);
-            let detail = format!("`{first}` is loaded and claims the same");
-            return Err(ReplaceError::Flaw(Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail)));
+            let own = actual == id || table.natural_key.len() != 1;
+            let what = if own { "id" } else { table.columns[table.natural_key[0]].name };
+            return Err(ReplaceError::Flaw(claim_flaw(what, &RelPath::from_text(&first))));
         }
         if !self.env.format.is_placeholder(table, held) {
             self.adoptions.push(Note { code: "adopted", pointer: String::new() });
