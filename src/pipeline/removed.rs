@@ -135,7 +135,9 @@ fn take_out(
     if let (Anchor::Referenced, Some(row)) = (kind.anchor, document.row_id) {
         let column = kind.main.columns.iter().find_map(|column| column.reference);
         if let Some(reference) = column {
-            drop_if_unused_placeholder(connection, format, reference.kind, row)?;
+            if drop_if_unused_placeholder(connection, format, reference.kind, row)? {
+                rows.push((kind_of(format, reference.kind).main.name, 1));
+            }
         }
     }
     Ok(Ok(rows))

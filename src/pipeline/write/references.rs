@@ -115,7 +115,9 @@ pub fn settle_waiting(
         settle(connection, format, kind, document, means, &mut changed, &mut left)?;
     }
     for row in left {
-        drop_if_unused_placeholder(connection, format, kind, row)?;
+        if drop_if_unused_placeholder(connection, format, kind, row)? {
+            *changed.entry(kind_of(format, kind).main.name).or_default() += 1;
+        }
     }
     Ok(changed)
 }
@@ -230,13 +232,13 @@ pub fn is_referred_to(
     Ok(false)
 }
 
-/// A placeholder that nobody refers to any more has no reason to be.
+/// A placeholder that nobody refers to any more has no reason to be. Returns whether one was deleted.
 pub fn drop_if_unused_placeholder(
     connection: &mut dyn Connection,
     format: &dyn Format,
     kind: &str,
     row: Uuid,
-) -> Result<(), TargetError> {
+) -> Result<bool, TargetError> {
     let table = kind_of(format, kind).main;
     let rows = rows_in(connection, table, 0, &[Value::Uuid(row)])?;
     let unused = rows.iter().any(|row| format.is_placeholder(table, row))
@@ -245,5 +247,5 @@ pub fn drop_if_unused_placeholder(
     if unused {
         connection.delete(table, &Filter::In { column: 0, values: &[Value::Uuid(row)] })?;
     }
-    Ok(())
+    Ok(unused)
 }

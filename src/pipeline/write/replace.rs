@@ -189,12 +189,13 @@ impl<'a, 'e> Replacement<'a, 'e> {
                 })
                 .collect();
             let wanted: Vec<_> = texts.iter().map(|text| (reference, text.as_str(), self.source.base_time)).collect();
-            let (resolved, made) = fill(self.env, self.connection, true, &wanted)?;
-            self.settle.extend(made);
+            let filled = fill(self.env, self.connection, true, &wanted)?;
+            self.settle.extend(filled.made);
+            filled.placeholders.into_iter().for_each(|(table, count)| self.count(table, count as usize));
             for row in rows.iter_mut() {
                 if let Value::Reference(text) = &row.0[at] {
                     self.reference = Some(self.env.format.reference_key(reference.kind, text));
-                    row.0[at] = resolved.get(text).copied().map_or(Value::Null, Value::Uuid);
+                    row.0[at] = filled.resolved.get(text).copied().map_or(Value::Null, Value::Uuid);
                 }
             }
         }
@@ -278,33 +279,44 @@ impl<'a, 'e> Replacement<'a, 'e> {
     }
 }
 
+/// What [`fill`] found and made.
+#[derive(Default)]
+pub struct Filled {
+    pub resolved: Resolved,
+    /// References that mean something only now.
+    pub made: References,
+    /// Placeholders inserted, by table.
+    pub placeholders: Vec<(&'static str, u64)>,
+}
+
 /// Resolves references, each with the time for a placeholder, and makes the placeholders that are
-/// missing. Returns what they mean, and the references that mean something only now.
+/// missing.
 pub fn fill(
     env: &Env,
     connection: &mut dyn Connection,
     careful: bool,
     wanted: &[(Reference, &str, Instant)],
-) -> Result<(Resolved, References), TargetError> {
-    let mut resolved = Resolved::new();
-    let mut made = References::new();
+) -> Result<Filled, TargetError> {
+    let mut filled = Filled::default();
     let kinds: BTreeSet<&'static str> = wanted.iter().map(|(reference, ..)| reference.kind).collect();
     for kind in kinds {
         let of_kind = || wanted.iter().filter(|(reference, ..)| reference.kind == kind);
         let texts: BTreeSet<String> = of_kind().map(|(_, text, _)| text.to_string()).collect();
-        resolved.extend(resolve(connection, env.format, kind, &texts, careful)?);
+        filled.resolved.extend(resolve(connection, env.format, kind, &texts, careful)?);
         let mut placeholders: BTreeMap<Uuid, Row> = BTreeMap::new();
         for (reference, text, time) in of_kind() {
-            if reference.missing == Missing::Placeholder && !resolved.contains_key(*text) {
+            if reference.missing == Missing::Placeholder && !filled.resolved.contains_key(*text) {
                 let row = env.format.placeholder(kind, text, *time);
-                resolved.insert(text.to_string(), row.id());
+                filled.resolved.insert(text.to_string(), row.id());
                 placeholders.entry(row.id()).or_insert(row);
-                made.insert((kind, text.to_string()));
+                filled.made.insert((kind, text.to_string()));
             }
         }
         if !placeholders.is_empty() {
-            connection.insert(kind_of(env.format, kind).main, &placeholders.into_values().collect::<Vec<_>>())?;
+            let table = kind_of(env.format, kind).main;
+            filled.placeholders.push((table.name, placeholders.len() as u64));
+            connection.insert(table, &placeholders.into_values().collect::<Vec<_>>())?;
         }
     }
-    Ok((resolved, made))
+    Ok(filled)
 }
