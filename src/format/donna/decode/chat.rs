@@ -209,10 +209,11 @@ impl Session {
                 session.claims.insert(name, "null".into());
             }
         }
-        if let Some(metadata) = members.peek("metadata") {
+        let metadata = members.peek("metadata");
+        (session.residue, session.notes) = members.finish();
+        if let Some(metadata) = metadata {
             session.inherit(metadata, origin)?;
         }
-        (session.residue, session.notes) = members.finish();
         Ok(session)
     }
 
