@@ -105,7 +105,7 @@ fn take_out(
 ) -> Result<Result<Rows, String>, TargetError> {
     let look = live::look(format, connection, document)?;
     let added = look.rows.foreign();
-    let edits = look.edits.or((added > 0).then(|| format!("{added} rows were added in the database")));
+    let edits = look.edits.or((added > 0).then(|| live::edits(&format!("{added} added"))));
     if let (Some(edits), Prefer::Neither) = (edits, options.prefer) {
         return Ok(Err(edits));
     }

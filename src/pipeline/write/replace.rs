@@ -178,7 +178,10 @@ impl<'a, 'e> Replacement<'a, 'e> {
     pub fn finish(mut self, notes: &mut Vec<Note>) -> Result<Replaced, ReplaceError> {
         let foreign = self.rows.foreign();
         if foreign > 0 && self.env.prefer == Prefer::Neither {
-            let found = format!("{foreign} rows in the database that were added there and are not in the file");
+            let found = match self.known {
+                Some(_) => live::edits(&format!("{foreign} added")),
+                None => format!("{foreign} rows below it that transload did not write"),
+            };
             return Err(ReplaceError::Conflict(found));
         }
         for table in self.env.format.tables().iter().rev() {
