@@ -13,9 +13,9 @@ pub enum Database {
     Postgres(String),
 }
 
-/// One row: each column's name and its value as JSON text. JSON columns are canonical, because
-/// jsonb keeps neither the order of members nor the spelling of numbers; times have six digits and
-/// a `Z`; bytes are hexadecimal.
+/// One row: each column's name and its value as JSON text. Times have six digits and a `Z`; bytes are
+/// hexadecimal. JSON columns are canonical unless they were asked for raw, because jsonb keeps
+/// neither the order of members nor the spelling of numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row(pub Vec<(&'static str, String)>);
 
@@ -62,12 +62,24 @@ impl Database {
         }
     }
 
-    /// All rows of a table, in the order of these columns' JSON texts.
-    pub fn rows(&self, table: &'static Table, order: &[&str]) -> Vec<Row> {
-        let mut rows = match self {
+    /// All rows of a table, JSON columns as the database gives them.
+    pub fn raw_rows(&self, table: &'static Table) -> Vec<Row> {
+        match self {
             Database::Sqlite(file) => sqlite_rows(file, table),
             Database::Postgres(url) => postgres_rows(url, table),
-        };
+        }
+    }
+
+    /// All rows of a table, in the order of these columns' JSON texts.
+    pub fn rows(&self, table: &'static Table, order: &[&str]) -> Vec<Row> {
+        let mut rows = self.raw_rows(table);
+        for row in &mut rows {
+            for (column, (_, value)) in table.columns.iter().zip(&mut row.0) {
+                if column.kind == Kind::Json && value != "null" {
+                    *value = canonical(value);
+                }
+            }
+        }
         rows.sort_by_cached_key(|row| order.iter().map(|column| sortable(row.json(column))).collect::<Vec<_>>());
         rows
     }
@@ -129,12 +141,13 @@ fn as_json(kind: Kind, text: Option<String>) -> String {
     let Some(text) = text else { return "null".into() };
     match kind {
         Kind::Int | Kind::BigInt | Kind::Bool => text,
-        Kind::Json => {
-            let value = json::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text:?} is no JSON: {error:?}"));
-            json::to_canonical(&value)
-        }
+        Kind::Json => text,
         _ => serde_json::to_string(&text).expect("text is JSON"),
     }
+}
+
+fn canonical(text: &str) -> String {
+    json::to_canonical(&json::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text:?} is no JSON: {error:?}")))
 }
 
 pub fn hex(bytes: &[u8]) -> String {
