@@ -20,7 +20,7 @@ use crate::exec::{crew, CrewError, Halt, Progress, Snapshot, Stop};
 use crate::format::Format;
 use crate::model::{Document, DocumentKind, Phase};
 use crate::source::{Found, Meaning, WalkError, Walker};
-use crate::target::{Lock, TargetError};
+use crate::target::{Durability, Lock, TargetError};
 
 use super::account::Account;
 use super::batch::Batcher;
@@ -29,7 +29,7 @@ use super::examine::{Examiner, Known, Seen};
 use super::item::{Item, Rejected};
 use super::ledger::{self, LedgerDocument};
 use super::options::Options;
-use super::write::{self, locked, Env, Shared, WriteError};
+use super::write::{self, Env, Shared, WriteError};
 
 /// Chunks that wait for the reader: one, so that the walk is ahead while a chunk is read.
 const CHUNKS_AHEAD: usize = 1;
@@ -247,17 +247,17 @@ fn known(job: &PhaseJob, chunk: &[Document]) -> Result<HashMap<Uuid, Known>, Tar
         return Ok(HashMap::new());
     }
     let ids: Vec<Uuid> = chunk.iter().map(|document| document.id).collect();
-    let mut connection = locked(job.look_ups);
-    let rejects: HashSet<Uuid> = match job.env.no_rejects {
-        true => HashSet::new(),
-        false => ledger::rejects(&mut **connection, &ids)?.into_iter().map(|held| held.document).collect(),
-    };
+    let (held, rejects) = write::repeatedly(job.env, job.look_ups, Durability::Relaxed, |connection| {
+        let rejects = if job.env.no_rejects { Vec::new() } else { ledger::rejects(connection, &ids)? };
+        Ok((ledger::documents(connection, &ids)?, rejects))
+    })?;
+    let rejects: HashSet<Uuid> = rejects.into_iter().map(|held| held.document).collect();
     let known = |held: LedgerDocument| {
         let (paths, rejected) = (held.paths(), rejects.contains(&held.id));
         let digest = held.digest.try_into().ok()?;
         Some((held.id, Known { digest, base_time: held.base_time, paths, rejected }))
     };
-    Ok(ledger::documents(&mut **connection, &ids)?.into_iter().filter_map(known).collect())
+    Ok(held.into_iter().filter_map(known).collect())
 }
 
 /// What has to be written of a document; the rest is accounted for here.

@@ -27,7 +27,7 @@ use super::options::{Mode, Options};
 use super::phase::{self, walk_phase, Met, PhaseError, PhaseJob};
 use super::reject_files::RejectFiles;
 use super::removed::settle_removed;
-use super::write::{locked, Env, Shared, WriteError};
+use super::write::{locked, repeatedly, Env, Shared, WriteError};
 
 /// How long a legacy writer may hold its lock before its file counts as unreadable.
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -219,7 +219,8 @@ impl<'a> Run<'a> {
             }
             self.phase = phase.name();
             if !self.dry_run {
-                locked(&self.main).update(&RUNS, &[self.row("running", None, None)])?;
+                let row = [self.row("running", None, None)];
+                repeatedly(&env, &self.main, Durability::Full, |connection| connection.update(&RUNS, &row))?;
             }
             let phase_job = PhaseJob {
                 format: job.format,
@@ -238,6 +239,7 @@ impl<'a> Run<'a> {
         let mut account = account.into_inner().unwrap_or_else(PoisonError::into_inner);
         let stopped = job.stop.requested();
         if stopped.is_none() && options.documents.is_none() && !(fresh && no_rejects) {
+            repeatedly(&env, &self.main, Durability::Full, |connection| connection.ping())?;
             let mut connection = locked(&self.main);
             settle_removed(job.format, options, job.source, &mut **connection, &mut account)?;
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::exec::{Stop, PAUSES};
+use crate::exec::{with_pauses, Stop, PAUSES};
 use crate::format::Format;
 use crate::model::{DocumentOutcome, Flaw, Note, Place, Reason, Reject};
 use crate::source::ReadProblem;
@@ -102,6 +102,28 @@ pub type Shared = Mutex<Box<dyn Connection>>;
 
 pub fn locked(connection: &Shared) -> MutexGuard<'_, Box<dyn Connection>> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Work that can be repeated as a whole: tried again like a batch, on a new connection where the
+/// old one is lost.
+pub fn repeatedly<T>(
+    env: &Env,
+    connection: &Shared,
+    durability: Durability,
+    mut work: impl FnMut(&mut dyn Connection) -> Result<T, TargetError>,
+) -> Result<T, TargetError> {
+    let may_help =
+        |error: &TargetError| !env.dry_run && matches!(error.kind, TargetErrorKind::Lost | TargetErrorKind::Transient);
+    let mut lost = false;
+    with_pauses(&PAUSES, may_help, env.stop, || {
+        let mut connection = locked(connection);
+        if lost {
+            *connection = env.target.connect(durability)?;
+        }
+        let result = work(&mut **connection);
+        lost = matches!(&result, Err(error) if error.kind == TargetErrorKind::Lost);
+        result
+    })
 }
 
 /// Writes a batch to its end: committed, or each of its documents accounted for.
