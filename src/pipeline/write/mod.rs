@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::exec::{Stop, PAUSES};
+use crate::exec::{with_pauses, Stop, PAUSES};
 use crate::format::Format;
 use crate::model::{DocumentOutcome, FileLayout, Flaw, Note, Place, Reason, Reject};
 use crate::source::ReadProblem;
@@ -119,20 +119,22 @@ pub fn retried<T>(
     durability: Durability,
     mut work: impl FnMut(&mut dyn Connection) -> Result<T, TargetError>,
 ) -> Result<T, TargetError> {
-    let mut pauses = PAUSES.iter();
-    loop {
-        let result = work(&mut **locked(connection));
-        match (result, pauses.next()) {
-            (Err(error), Some(pause)) if error.kind == TargetErrorKind::Lost && !env.dry_run => {
-                env.lost.store(true, Ordering::SeqCst);
-                tracing::warn!(%error, "the connection is made again in {pause:?}");
-                wait(env.stop, *pause);
-                let fresh = env.target.connect(durability)?;
-                *locked(connection) = fresh;
-            }
-            (result, _) => return result,
+    let may_help =
+        |error: &TargetError| !env.dry_run && matches!(error.kind, TargetErrorKind::Lost | TargetErrorKind::Transient);
+    let mut lost = false;
+    with_pauses(&PAUSES, may_help, env.stop, || {
+        let mut connection = locked(connection);
+        if lost {
+            *connection = env.target.connect(durability)?;
         }
-    }
+        let result = work(&mut **connection);
+        lost = matches!(&result, Err(error) if error.kind == TargetErrorKind::Lost);
+        if lost {
+            tracing::warn!("the connection was lost and is made again");
+            env.lost.store(true, Ordering::SeqCst);
+        }
+        result
+    })
 }
 
 /// Writes a batch to its end: committed, or each of its documents accounted for.
