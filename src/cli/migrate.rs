@@ -44,6 +44,7 @@ pub fn migrate(
     };
     run_options.removed = if options.prune { Removed::Prune } else { Removed::Keep };
     run_options.mode = if options.dry_run { Mode::DryRun } else { Mode::Real };
+    run_options.count_first = !quiet;
     let stop = engine::begin(config)?;
     let dialect = target.capabilities().dialect;
     let watch = Watch::start(quiet);

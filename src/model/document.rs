@@ -165,10 +165,17 @@ pub struct Note {
 /// What is known of a document once all its parts were emitted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decoded {
-    /// The layouts that the files turned out to have, e.g. `2 chat history`.
-    pub layouts: Vec<&'static str>,
+    /// What each file turned out to be, in the order of [`Document::files`].
+    pub files: Vec<FileLayout>,
     pub notes: Vec<Note>,
-    /// Records: messages, memory entries, log lines; 1 for a user.
+}
+
+/// What a file turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileLayout {
+    /// E.g. `2 chat history`.
+    pub layout: &'static str,
+    /// Messages, memory entries, log lines; 1 for a user or a session.
     pub records: u64,
 }
 

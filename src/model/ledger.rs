@@ -25,6 +25,7 @@ pub static RUNS: Table = Table {
     key: &[0],
     natural_key: &[],
     parent: None,
+    twin_key: &[],
 };
 
 /// One row a loaded document, written in the transaction that wrote its rows.
@@ -53,6 +54,7 @@ pub static DOCUMENTS: Table = Table {
     key: &[0],
     natural_key: &[],
     parent: None,
+    twin_key: &[],
 };
 
 /// Positions in [`DOCUMENTS`].
@@ -89,6 +91,7 @@ pub static RESIDUE: Table = Table {
     key: &[0, 1],
     natural_key: &[],
     parent: None,
+    twin_key: &[],
 };
 
 /// Positions in [`RESIDUE`].
@@ -128,6 +131,7 @@ pub static REJECTS: Table = Table {
     key: &[0],
     natural_key: &[],
     parent: None,
+    twin_key: &[],
 };
 
 /// Positions in [`REJECTS`].
@@ -165,6 +169,7 @@ pub static VERSIONS: Table = Table {
     key: &[0, 1],
     natural_key: &[],
     parent: None,
+    twin_key: &[],
 };
 
 /// Every ledger table, in the order in which they are made.

@@ -14,8 +14,8 @@ pub mod table;
 pub mod time;
 
 pub use document::{
-    Anchor, Class, Content, DecodeError, Decoded, Document, DocumentKind, FileRole, Membership, Note, Part, Phase,
-    SourceFile,
+    Anchor, Class, Content, DecodeError, Decoded, Document, DocumentKind, FileLayout, FileRole, Membership, Note, Part,
+    Phase, SourceFile,
 };
 pub use limits::Limits;
 pub use path::RelPath;

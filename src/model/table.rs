@@ -98,6 +98,9 @@ pub struct Table {
     /// The column that names the row's parent within the same document
     /// (`messages.chat_session_id`).
     pub parent: Option<usize>,
+    /// Columns by which a row that the application wrote itself is recognised as one of the
+    /// document's, below the same parent. Not unique, so only ever used together with it.
+    pub twin_key: &'static [usize],
 }
 
 impl Table {

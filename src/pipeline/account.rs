@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::{Document, DocumentOutcome, Reject, SourceFile, Summary};
+use crate::model::{Document, DocumentOutcome, FileLayout, Reject, SourceFile, Summary};
 use crate::source::{FileProblem, ProblemKind, ReadProblem, Warning};
 
 use super::write::Done;
@@ -53,10 +53,9 @@ impl What {
 /// What was found in one layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LayoutTally {
-    pub documents: u64,
-    /// Messages, entries, lines; 1 for a user.
-    pub records: u64,
     pub files: u64,
+    /// Messages, entries, lines; 1 for a user or a session.
+    pub records: u64,
     pub bytes: u64,
 }
 
@@ -64,6 +63,8 @@ pub struct LayoutTally {
 #[derive(Clone, Debug, Default)]
 pub struct Account {
     pub summary: Summary,
+    /// Documents for which the ledger has a row of this run: loaded, updated or newly rejected.
+    pub noted: u64,
     pub layouts: BTreeMap<&'static str, LayoutTally>,
     pub findings: Vec<Finding>,
     /// The rejects among them.
@@ -156,7 +157,8 @@ impl Account {
             return self.failed(document, problem);
         }
         self.document(document, bytes, done.outcome);
-        self.describe(document, bytes, &done.layouts, done.records);
+        self.noted += u64::from(done.noted);
+        self.describe(document, &done.files);
         for note in &done.notes {
             *self.summary.notes.entry(note.code).or_default() += 1;
         }
@@ -183,16 +185,13 @@ impl Account {
         self.finding(what, reject.file().to_string(), reject.to_string());
     }
 
-    /// Layouts and records of an accepted document.
-    pub fn describe(&mut self, document: &Document, bytes: u64, layouts: &[&'static str], records: u64) {
-        let share = bytes / layouts.len().max(1) as u64;
-        for (at, layout) in layouts.iter().enumerate() {
-            let tally = self.layouts.entry(layout).or_default();
-            tally.documents += 1;
-            tally.files += if layouts.len() == document.files.len() { 1 } else { document.files.len() as u64 };
-            tally.bytes += document.files.get(at).filter(|_| layouts.len() > 1).map_or(share, |file| file.size);
-            // A session file describes its chat; the records are the history's.
-            tally.records += if at + 1 == layouts.len() { records } else { 0 };
+    /// What the files of an accepted document turned out to be.
+    fn describe(&mut self, document: &Document, layouts: &[FileLayout]) {
+        for (file, found) in document.files.iter().zip(layouts) {
+            let tally = self.layouts.entry(found.layout).or_default();
+            tally.files += 1;
+            tally.records += found.records;
+            tally.bytes += file.size;
         }
     }
 

@@ -56,6 +56,8 @@ pub struct Options {
     pub prefer: Prefer,
     pub removed: Removed,
     pub mode: Mode,
+    /// Whether to count the source's files beside the run, so that progress knows its end.
+    pub count_first: bool,
     /// Where reject files go; never below the source.
     pub rejects_directory: PathBuf,
 }

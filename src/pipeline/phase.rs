@@ -16,11 +16,11 @@ use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender};
 use rayon::prelude::*;
 use uuid::Uuid;
 
-use crate::exec::{crew, CrewError, Halt, Progress, Snapshot, Stop};
+use crate::exec::{crew, CrewError, Halt, Progress, Snapshot, Stop, PAUSES};
 use crate::format::Format;
-use crate::model::{Document, DocumentKind, Phase};
-use crate::source::{Found, Meaning, WalkError, Walker};
-use crate::target::{Durability, Lock, TargetError};
+use crate::model::{Document, DocumentKind, Instant, Phase};
+use crate::source::{self, Found, Meaning, WalkError, WalkOptions, Walker};
+use crate::target::{Durability, Holder, Lock, LockError, TargetError};
 
 use super::account::Account;
 use super::batch::Batcher;
@@ -39,8 +39,10 @@ const BATCHES_AHEAD: usize = 1;
 const CHUNK_DOCUMENTS: usize = 512;
 /// Bytes of files in a chunk, which are all held at once, decoded.
 const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
-/// How often progress is shown and the lock looked at.
+/// How often progress is shown.
 const TICK: Duration = Duration::from_millis(100);
+/// How often it is made sure that the lock still holds.
+const LOCK_CHECK: Duration = Duration::from_secs(1);
 
 /// What a phase needs of its run.
 pub struct PhaseJob<'a> {
@@ -54,6 +56,8 @@ pub struct PhaseJob<'a> {
     pub progress: &'a Progress,
     pub stop: &'a Stop,
     pub tick: &'a (dyn Fn(&Snapshot) + Sync),
+    /// Who holds the lock.
+    pub holder: &'a str,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +68,8 @@ pub enum PhaseError {
     Target(#[from] TargetError),
     #[error(transparent)]
     Write(#[from] WriteError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
 }
 
 /// Runs one phase to its end, or to where it was asked to stop: then what was read is written.
@@ -72,7 +78,7 @@ pub fn run(
     phase: Phase,
     walker: &mut Walker,
     claims: &mut Claims,
-    lock: &mut dyn Lock,
+    lock: &mut Box<dyn Lock>,
 ) -> Result<(), CrewError<PhaseError>> {
     let writers = match phase {
         // Two memory files may turn out to speak of one user; the first in path order wins.
@@ -87,6 +93,11 @@ pub fn run(
         let (batches, batches_in) = bounded(BATCHES_AHEAD * writers.len());
         let (working, finished) = bounded::<()>(0);
         let halt = crew.halt();
+        let written = Halt::default();
+        {
+            let (halt, written) = (halt.clone(), written.clone());
+            crew.spawn("count", move || count(job, &|| halt.is_set() || written.is_set()));
+        }
         {
             let halt = halt.clone();
             crew.spawn("walk", move || walk(job, phase, walker, chunks, &halt));
@@ -101,17 +112,59 @@ pub fn run(
             });
         }
         drop((batches_in, working));
-        // The last writer's end closes `finished`.
+        let mut checked = std::time::Instant::now();
+        // The last writer's end closes `finished`; an early return must not leave the count behind.
         while let Err(RecvTimeoutError::Timeout) = finished.recv_timeout(TICK) {
             (job.tick)(&job.progress.snapshot());
+            if checked.elapsed() < LOCK_CHECK {
+                continue;
+            }
+            checked = std::time::Instant::now();
             if let Err(error) = lock.check() {
-                halt.set();
-                return Err(error.into());
+                if let Err(error) = lock_again(job, lock, error) {
+                    halt.set();
+                    written.set();
+                    return Err(error);
+                }
             }
         }
+        written.set();
         (job.tick)(&job.progress.snapshot());
         Ok(())
     })
+}
+
+/// Counts what there is, for the total of the progress. Given up when the phase has ended; the
+/// next one tries again.
+fn count(job: &PhaseJob, stopped: &dyn Fn() -> bool) -> Result<(), PhaseError> {
+    if !job.options.count_first || job.progress.snapshot().files_total.is_some() {
+        return Ok(());
+    }
+    let options = WalkOptions { root: job.examiner.root.to_owned(), follow_links: job.options.follow_links };
+    if let Some(all) = source::count(&options, &|| stopped() || job.stop.requested().is_some())? {
+        job.progress.set_total(all.files, all.bytes);
+    }
+    Ok(())
+}
+
+/// A lock that was lost with its connection is taken again, unless somebody else has it by now.
+/// What that one may have written meanwhile is seen by every batch, as what an application writes.
+fn lock_again(job: &PhaseJob, lock: &mut Box<dyn Lock>, lost: TargetError) -> Result<(), PhaseError> {
+    let holder = Holder { name: job.holder.to_owned(), since: Instant::now() };
+    let mut last = PhaseError::Target(lost);
+    for pause in PAUSES {
+        write::wait(job.stop, pause);
+        match job.env.target.lock(&holder) {
+            Ok(taken) => {
+                tracing::warn!("the lock was lost with its connection and is taken again");
+                *lock = taken;
+                return Ok(());
+            }
+            Err(error @ LockError::Held { .. }) => return Err(error.into()),
+            Err(LockError::Target(error)) => last = error.into(),
+        }
+    }
+    Err(last)
 }
 
 /// Gives each of the phase's files to whom it concerns.
@@ -143,7 +196,11 @@ fn walk(
                     }
                 }
             }
-            Met::Other(note) => note(&mut job.account.lock().unwrap_or_else(PoisonError::into_inner)),
+            Met::Other { files, bytes, note } => {
+                job.progress.add_found(files);
+                job.progress.add_done(files, bytes);
+                note(&mut job.account.lock().unwrap_or_else(PoisonError::into_inner));
+            }
         }
         ControlFlow::Continue(())
     })?;
@@ -156,7 +213,7 @@ fn walk(
 /// A document that the run is to look at, or something that only has to be accounted for.
 pub enum Met<'a> {
     Document(Document),
-    Other(Box<dyn FnOnce(&mut Account) + 'a>),
+    Other { files: u64, bytes: u64, note: Box<dyn FnOnce(&mut Account) + 'a> },
 }
 
 /// Walks one phase and sorts what it finds.
@@ -175,11 +232,12 @@ pub fn walk_phase(
     walker.walk(&meaning, phase, &mut |found| match found {
         Found::Document(document) if !options.kinds.contains(&document.kind) => {
             let layout = not_asked_for(document.kind);
+            let (files, bytes) = (document.files.len() as u64, document.bytes());
             let note = move |account: &mut Account| {
                 document.files.iter().for_each(|file| account.not_migrated(&layout, file));
             };
             if everything {
-                each(Met::Other(Box::new(note)))
+                each(Met::Other { files, bytes, note: Box::new(note) })
             } else {
                 ControlFlow::Continue(())
             }
@@ -192,10 +250,15 @@ pub fn walk_phase(
         },
         _ if !everything => ControlFlow::Continue(()),
         Found::NotMigrated { layout, file } => {
-            each(Met::Other(Box::new(move |account| account.not_migrated(layout, &file))))
+            let bytes = file.size;
+            each(Met::Other { files: 1, bytes, note: Box::new(move |account| account.not_migrated(layout, &file)) })
         }
-        Found::Problem(problem) => each(Met::Other(Box::new(move |account| account.file_problem(&problem)))),
-        Found::Warning(warning) => each(Met::Other(Box::new(move |account| account.warning(warning)))),
+        Found::Problem(problem) => {
+            each(Met::Other { files: 1, bytes: 0, note: Box::new(move |account| account.file_problem(&problem)) })
+        }
+        Found::Warning(warning) => {
+            each(Met::Other { files: 0, bytes: 0, note: Box::new(move |account| account.warning(warning)) })
+        }
     })
 }
 
@@ -247,8 +310,9 @@ fn known(job: &PhaseJob, chunk: &[Document]) -> Result<HashMap<Uuid, Known>, Tar
         return Ok(HashMap::new());
     }
     let ids: Vec<Uuid> = chunk.iter().map(|document| document.id).collect();
-    let (held, rejects) = write::repeatedly(job.env, job.look_ups, Durability::Relaxed, |connection| {
-        let rejects = if job.env.no_rejects { Vec::new() } else { ledger::rejects(connection, &ids)? };
+    let no_rejects = job.env.no_rejects;
+    let (held, rejects) = write::retried(job.env, job.look_ups, Durability::Full, |connection| {
+        let rejects = if no_rejects { Vec::new() } else { ledger::rejects(connection, &ids)? };
         Ok((ledger::documents(connection, &ids)?, rejects))
     })?;
     let rejects: HashSet<Uuid> = rejects.into_iter().map(|held| held.document).collect();

@@ -104,7 +104,9 @@ fn take_out(
     document: &LedgerDocument,
 ) -> Result<Result<Rows, String>, TargetError> {
     let look = live::look(format, connection, document)?;
-    if let (Some(edits), Prefer::Neither) = (look.edits, options.prefer) {
+    let added = look.rows.foreign();
+    let edits = look.edits.or((added > 0).then(|| live::edits(&format!("{added} added"))));
+    if let (Some(edits), Prefer::Neither) = (edits, options.prefer) {
         return Ok(Err(edits));
     }
     let kind = kind_of(format, &document.kind);
@@ -114,7 +116,8 @@ fn take_out(
         _ => false,
     };
     for table in format.tables().iter().rev() {
-        let ids: Vec<Uuid> = look.rows.iter().filter(|(_, live)| live.table == *table).map(|(id, _)| *id).collect();
+        let ids: Vec<Uuid> =
+            look.rows.live.iter().filter(|(_, live)| live.table == *table).map(|(id, _)| *id).collect();
         if ids.is_empty() {
             continue;
         }
@@ -135,7 +138,9 @@ fn take_out(
     if let (Anchor::Referenced, Some(row)) = (kind.anchor, document.row_id) {
         let column = kind.main.columns.iter().find_map(|column| column.reference);
         if let Some(reference) = column {
-            drop_if_unused_placeholder(connection, format, reference.kind, row)?;
+            if drop_if_unused_placeholder(connection, format, reference.kind, row)? {
+                rows.push((kind_of(format, reference.kind).main.name, 1));
+            }
         }
     }
     Ok(Ok(rows))

@@ -4,7 +4,9 @@
 //! rows and ledger together, and what the ledger does not know is simply new.
 
 use std::error::Error;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use uuid::Uuid;
 
 use crate::exec::{CrewError, Progress, Signal, Snapshot, Stop};
 use crate::format::Format;
-use crate::model::ledger::{DOCUMENTS, REJECTS, RUNS};
+use crate::model::ledger::{documents, rejects, DOCUMENTS, REJECTS, RUNS};
 use crate::model::summary::Unbalanced;
 use crate::model::{Instant, Phase, Row, Value};
 use crate::source::{ReadOptions, WalkError, WalkOptions, Walker};
@@ -27,7 +29,7 @@ use super::options::{Mode, Options};
 use super::phase::{self, walk_phase, Met, PhaseError, PhaseJob};
 use super::reject_files::RejectFiles;
 use super::removed::settle_removed;
-use super::write::{locked, repeatedly, Env, Shared, WriteError};
+use super::write::{locked, retried, Env, Shared, WriteError};
 
 /// How long a legacy writer may hold its lock before its file counts as unreadable.
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -80,6 +82,8 @@ pub enum RunError {
     Schema(#[source] Box<dyn Error + Send + Sync>),
     #[error(transparent)]
     Write(#[from] WriteError),
+    #[error("the server crashed and came back without {documents} documents that this run had written")]
+    CommitsLost { documents: u64 },
     #[error("the account of the run does not add up, which is a mistake in transload")]
     Unbalanced(#[from] Unbalanced),
     #[error("a part of the run broke down, which is a mistake in transload")]
@@ -104,7 +108,7 @@ pub fn migrate(job: &Job) -> Result<Report, RunError> {
     let started = Instant::now();
     let mut lock = target.lock(&Holder { name: job.holder.to_owned(), since: started })?;
     let mut run = Run::open(job, target, started)?;
-    let result = run.go(&mut walker, &mut *lock);
+    let result = run.go(&mut walker, &mut lock);
     let closed = run.close(&result);
     let mut report = match (result, closed) {
         (Ok(report), Ok(())) => report,
@@ -127,7 +131,7 @@ fn has_documents(format: &'static dyn Format, options: &Options, walker: &mut Wa
                 found = true;
                 std::ops::ControlFlow::Break(())
             }
-            Met::Other(_) => std::ops::ControlFlow::Continue(()),
+            Met::Other { .. } => std::ops::ControlFlow::Continue(()),
         })?;
     }
     Ok(found)
@@ -139,7 +143,7 @@ struct Run<'a> {
     target: &'a dyn Target,
     id: Uuid,
     started: Instant,
-    /// The dry run's only connection; else the one for the run's own row.
+    /// The dry run's only connection; else the one for look-ups and the run's own row.
     main: Shared,
     dry_run: bool,
     phase: &'static str,
@@ -176,7 +180,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn go(&mut self, walker: &mut Walker, lock: &mut dyn Lock) -> Result<Report, RunError> {
+    fn go(&mut self, walker: &mut Walker, lock: &mut Box<dyn Lock>) -> Result<Report, RunError> {
         let job = self.job;
         let options = job.options;
         let (fresh, no_rejects) = self.is_fresh()?;
@@ -194,6 +198,7 @@ impl<'a> Run<'a> {
             part_bytes: options.batch_bytes,
         };
         let reject_files = RejectFiles::new(job.source, &options.rejects_directory, self.id, self.dry_run);
+        let lost = AtomicBool::new(false);
         let env = Env {
             format: job.format,
             target: self.target,
@@ -205,13 +210,11 @@ impl<'a> Run<'a> {
             dry_run: self.dry_run,
             reject_files: &reject_files,
             stop: job.stop,
+            lost: &lost,
         };
         let account = Mutex::new(Account::new(job.format.tables().iter().map(|table| table.name)));
-        let own = self.connections()?;
-        let (writers, look_ups) = match &own {
-            Some((writers, look_ups)) => (writers.as_slice(), look_ups),
-            None => (std::slice::from_ref(&self.main), &self.main),
-        };
+        let own = self.writers()?;
+        let writers = own.as_deref().unwrap_or(std::slice::from_ref(&self.main));
         let mut claims = Claims::new(&examiner, if fresh { Keys::Here } else { Keys::InDatabase });
         for phase in Phase::ALL {
             if job.stop.requested().is_some() {
@@ -220,7 +223,7 @@ impl<'a> Run<'a> {
             self.phase = phase.name();
             if !self.dry_run {
                 let row = [self.row("running", None, None)];
-                repeatedly(&env, &self.main, Durability::Full, |connection| connection.update(&RUNS, &row))?;
+                retried(&env, &self.main, Durability::Full, |connection| connection.update(&RUNS, &row))?;
             }
             let phase_job = PhaseJob {
                 format: job.format,
@@ -228,18 +231,24 @@ impl<'a> Run<'a> {
                 examiner: &examiner,
                 env: &env,
                 writers,
-                look_ups,
+                look_ups: &self.main,
                 account: &account,
                 progress: job.progress,
                 stop: job.stop,
                 tick: job.tick,
+                holder: job.holder,
             };
             phase::run(&phase_job, phase, walker, &mut claims, lock).map_err(run_error)?;
         }
         let mut account = account.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if lost.load(Ordering::SeqCst) {
+            retried(&env, &self.main, Durability::Full, |connection| self.count_noted(connection))
+                .map_err(RunError::from)
+                .and_then(|noted| is_kept(&account, noted))?;
+        }
         let stopped = job.stop.requested();
         if stopped.is_none() && options.documents.is_none() && !(fresh && no_rejects) {
-            repeatedly(&env, &self.main, Durability::Full, |connection| connection.ping())?;
+            retried(&env, &self.main, Durability::Full, |connection| connection.ping())?;
             let mut connection = locked(&self.main);
             settle_removed(job.format, options, job.source, &mut **connection, &mut account)?;
         }
@@ -269,17 +278,30 @@ impl<'a> Run<'a> {
         Ok((fresh, no_rejects))
     }
 
-    /// Connections for the writers and for look-ups; `None` for a dry run, which has only one.
-    fn connections(&self) -> Result<Option<(Vec<Shared>, Shared)>, TargetError> {
+    /// Connections for the writers; `None` for a dry run, which has only one.
+    fn writers(&self) -> Result<Option<Vec<Shared>>, TargetError> {
         if self.dry_run {
             return Ok(None);
         }
         let count = self.job.options.writers.clamp(1, self.target.capabilities().max_writers.max(1));
         // A crash of the server may lose the last batches, but rows and ledger together, so the
-        // next run loads them again; the run's closing row is on disk before success is told.
-        let connect = || self.target.connect(Durability::Relaxed).map(Mutex::new);
-        let writers = (0..count).map(|_| connect()).collect::<Result<Vec<_>, _>>()?;
-        Ok(Some((writers, connect()?)))
+        // next run loads them again. The run's closing row is on disk before success is told, and
+        // if a connection was lost, all that was written is looked for before.
+        let connect = |_| self.target.connect(Durability::Relaxed).map(Mutex::new);
+        (0..count).map(connect).collect::<Result<Vec<_>, _>>().map(Some)
+    }
+
+    /// How many rows the ledger has of this run.
+    fn count_noted(&self, connection: &mut dyn Connection) -> Result<u64, TargetError> {
+        let run = [Value::Uuid(self.id)];
+        let mut count = 0;
+        for (table, column) in [(&DOCUMENTS, documents::RUN_ID), (&REJECTS, rejects::RUN_ID)] {
+            connection.select(table, &Filter::In { column, values: &run }, &mut |_| {
+                count += 1;
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(count)
     }
 
     /// The run's closing row, after all writers have joined; or everything undone.
@@ -289,23 +311,25 @@ impl<'a> Run<'a> {
             connection.rollback()?;
             return Ok(());
         }
-        let (state, summary) = match result {
-            Ok(report) if report.stopped.is_some() => ("stopped", Some(&report.account)),
-            Ok(report) => ("done", Some(&report.account)),
-            Err(_) => ("failed", None),
+        let row = |state, account: Option<&Account>| [self.row(state, Some(Instant::now()), account.map(summary_json))];
+        let failed = || row("failed", None);
+        let closing = match result {
+            Ok(report) if report.stopped.is_some() => row("stopped", Some(&report.account)),
+            Ok(report) => row("done", Some(&report.account)),
+            Err(_) => failed(),
         };
-        let summary = summary.map(summary_json);
-        let row = [self.row(state, Some(Instant::now()), summary)];
-        match connection.update(&RUNS, &row) {
+        match connection.update(&RUNS, &closing) {
             Err(error) if error.kind == TargetErrorKind::Lost => {
                 *connection = self.target.connect(Durability::Full)?;
-                connection.update(&RUNS, &row)?;
+                let kept = match result {
+                    Ok(report) => is_kept(&report.account, self.count_noted(&mut **connection)?),
+                    Err(_) => Ok(()),
+                };
+                connection.update(&RUNS, &if kept.is_ok() { closing } else { failed() })?;
+                kept
             }
-            other => {
-                other?;
-            }
+            other => other.map(|_| ()).map_err(RunError::from),
         }
-        Ok(())
     }
 
     fn row(&self, state: &str, finished: Option<Instant>, summary: Option<String>) -> Row {
@@ -322,6 +346,14 @@ impl<'a> Run<'a> {
             Value::time_or_null(finished),
             summary.map_or(Value::Null, Value::Json),
         ])
+    }
+}
+
+/// Whether the ledger has what the run wrote into it; `noted` is what it has.
+fn is_kept(account: &Account, noted: u64) -> Result<(), RunError> {
+    match account.noted.saturating_sub(noted) {
+        0 => Ok(()),
+        documents => Err(RunError::CommitsLost { documents }),
     }
 }
 
@@ -346,6 +378,7 @@ fn run_error(error: CrewError<PhaseError>) -> RunError {
         CrewError::Failed(PhaseError::Walk(error)) => error.into(),
         CrewError::Failed(PhaseError::Target(error)) => error.into(),
         CrewError::Failed(PhaseError::Write(error)) => error.into(),
+        CrewError::Failed(PhaseError::Lock(error)) => error.into(),
         other => RunError::Broken(other.into()),
     }
 }

@@ -75,7 +75,11 @@ pub fn scan(
         let mut bytes = 0;
         walk_phase(format, options, phase, &mut walker, &mut |met| {
             match met {
-                Met::Other(note) => note(&mut account),
+                Met::Other { files, bytes, note } => {
+                    progress.add_found(files);
+                    progress.add_done(files, bytes);
+                    note(&mut account);
+                }
                 Met::Document(document) => {
                     progress.add_found(document.files.len() as u64);
                     bytes += document.bytes();
@@ -116,8 +120,7 @@ fn examine(examiner: &Examiner, claims: &mut Claims, chunk: Vec<Document>, accou
                 for part in &loaded.parts {
                     done.add_rows(part.table.name, part.rows.len() as u64);
                 }
-                (done.notes, done.layouts) = (loaded.decoded.notes, loaded.decoded.layouts);
-                done.records = loaded.decoded.records;
+                (done.notes, done.files) = (loaded.decoded.notes, loaded.decoded.files);
                 (loaded.source.document, loaded.source.bytes, done)
             }
             Seen::Rejected { document, reject, .. } => {

@@ -61,10 +61,10 @@ fn a_pruned_user_that_others_refer_to_leaves_a_placeholder(world: &World) {
 fn a_pruned_memory_file_takes_its_unused_placeholder_along(world: &World) {
     loaded(world);
     world.json("memory/ghost.json", &memory(&[("color", "white")]));
-    assert_eq!(world.migrate(&[]).said(), "0: 1 loaded, 7 unchanged; 1 rows");
+    assert_eq!(world.migrate(&[]).said(), "0: 1 loaded, 7 unchanged; 2 rows");
     assert_eq!(world.touched(), ["1 insert user_memory", "1 insert users"]);
     world.remove("memory/ghost.json");
-    assert_eq!(world.migrate(&["--prune"]).said(), "0: 7 unchanged, 1 removed, 1 pruned; 1 rows");
+    assert_eq!(world.migrate(&["--prune"]).said(), "0: 7 unchanged, 1 removed, 1 pruned; 2 rows");
     assert_eq!(world.touched(), ["1 delete user_memory", "1 delete users"]);
     // A real user stays.
     world.remove("memory/ada.json");

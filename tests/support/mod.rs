@@ -3,4 +3,8 @@
 // Each binary compiles all of it and uses a part.
 #![allow(dead_code)]
 
+pub mod chance;
+pub mod cli;
+pub mod content;
+pub mod dump;
 pub mod postgres;

@@ -14,6 +14,7 @@ static NEWCOMER: Table = Table {
     key: &[0],
     natural_key: &[],
     parent: None,
+    twin_key: &[],
 };
 
 pub fn live_columns_are_those_of_the_model(target: &dyn Target) {

@@ -25,6 +25,7 @@ static EVERY_KIND: Table = Table {
     key: &[0],
     natural_key: &[],
     parent: None,
+    twin_key: &[],
 };
 
 /// A connection to a database with [`EVERY_KIND`] in it. Its names need quoting, too.

@@ -28,6 +28,7 @@ pub static USERS: Table = Table {
     key: &[0],
     natural_key: &[1],
     parent: None,
+    twin_key: &[],
 };
 
 pub static CHAT_SESSIONS: Table = Table {
@@ -49,6 +50,7 @@ pub static CHAT_SESSIONS: Table = Table {
     key: &[0],
     natural_key: &[1],
     parent: None,
+    twin_key: &[],
 };
 
 pub static MESSAGES: Table = Table {
@@ -68,6 +70,8 @@ pub static MESSAGES: Table = Table {
     key: &[0],
     natural_key: &[],
     parent: Some(1),
+    // Role, content, sequence number.
+    twin_key: &[2, 3, 6],
 };
 
 pub static USER_MEMORY: Table = Table {
@@ -86,6 +90,7 @@ pub static USER_MEMORY: Table = Table {
     key: &[0],
     natural_key: &[1, 2, 3],
     parent: None,
+    twin_key: &[],
 };
 
 pub static SYSTEM_LOGS: Table = Table {
@@ -105,6 +110,7 @@ pub static SYSTEM_LOGS: Table = Table {
     key: &[0],
     natural_key: &[],
     parent: None,
+    twin_key: &[],
 };
 
 /// Parents before children.

@@ -5,12 +5,13 @@
 //! a batch whose commit was answered by silence is recognised when it is tried again.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::ControlFlow;
 
 use uuid::Uuid;
 
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{rejects as r, DOCUMENTS, REJECTS, RESIDUE};
-use crate::model::{DocumentOutcome, Flaw, Part, Row, Table, Value};
+use crate::model::{Decoded, DocumentOutcome, Flaw, Part, Row, Value};
 use crate::pipeline::examine::Undecoded;
 use crate::pipeline::item::{Item, Loaded, Rejected};
 use crate::pipeline::ledger::{self, LedgerDocument, LedgerReject};
@@ -18,8 +19,9 @@ use crate::source::ReadProblem;
 use crate::target::{in_transaction, Connection, Filter, TargetError};
 
 use super::insert::{anchor_of, ledger_document, residue_row, Packed};
-use super::references::{rows_in, settle_waiting};
-use super::replace::{fill, Begun, References, ReplaceError, Replacement};
+use super::keys::{keys, natural_texts, Key};
+use super::references::{fill, rows_in, settle_waiting, References};
+use super::replace::{Begun, ReplaceError, Replaced, Replacement};
 use super::{Done, Env};
 
 /// Why an attempt was rolled back.
@@ -93,10 +95,14 @@ impl Attempt<'_> {
             }
             false => HashMap::new(),
         };
-        self.fill_references(items)?;
+        let placeholders = self.fill_references(items)?;
         let routes = self.routes(items, skip, &known)?;
         let mut done: Vec<Done> =
             items.iter().zip(&routes).map(|(item, route)| Done::new(outcome(item, *route))).collect();
+        // Nobody's rows in particular; the batch's count must be right.
+        if let Some(first) = done.first_mut() {
+            placeholders.into_iter().for_each(|(table, count)| first.add_rows(table, count));
+        }
         self.insert(items, &routes, &mut done)?;
         for (index, item) in items.iter().enumerate() {
             match (routes[index], item) {
@@ -114,7 +120,8 @@ impl Attempt<'_> {
     }
 
     /// Resolves what the loaded documents refer to, and makes the placeholders that are missing.
-    fn fill_references(&mut self, items: &mut [Item]) -> Result<(), AttemptError> {
+    /// Returns how many, by table.
+    fn fill_references(&mut self, items: &mut [Item]) -> Result<Vec<(&'static str, u64)>, AttemptError> {
         let mut wanted = Vec::new();
         for item in items.iter() {
             if let Item::Load(loaded) = item {
@@ -126,20 +133,20 @@ impl Attempt<'_> {
             }
         }
         if wanted.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let (resolved, made) = fill(self.env, self.connection, self.careful, &wanted)?;
-        self.settle.extend(made);
+        let filled = fill(self.env, self.connection, self.careful, &wanted)?;
+        self.settle.extend(filled.made);
         for item in items.iter_mut() {
             if let Item::Load(loaded) = item {
                 let Loaded { parts, slots, .. } = &mut **loaded;
                 for slot in slots {
-                    let value = resolved.get(&slot.reference).copied().map_or(Value::Null, Value::Uuid);
+                    let value = filled.resolved.get(&slot.reference).copied().map_or(Value::Null, Value::Uuid);
                     parts[slot.part].rows[slot.row].0[slot.column] = value;
                 }
             }
         }
-        Ok(())
+        Ok(filled.placeholders)
     }
 
     fn routes(
@@ -258,59 +265,28 @@ impl Attempt<'_> {
         known: Option<&LedgerDocument>,
         done: &mut Done,
     ) -> Result<(), AttemptError> {
-        let source = match item {
-            Item::Load(loaded) => &loaded.source,
-            Item::Stream(streamed) => &streamed.source,
-            Item::Reject(_) => unreachable!("a reject has a route of its own"),
-        };
-        let mut replacement = match Replacement::begin(self.env, self.connection, source, known.cloned())? {
-            Begun::Ready(mut replacement) => {
-                if let Item::Load(loaded) = item {
-                    // Its references were filled in with those of the whole batch.
-                    replacement.refers_to(reference_of(self.env, loaded));
-                }
-                replacement
-            }
-            Begun::Conflict(found) => return conflict(done, found),
-        };
-        let result = match item {
-            Item::Load(loaded) => loaded
-                .parts
-                .iter()
-                .try_for_each(|part| replacement.part(part))
-                .map(|()| (loaded.decoded.clone(), replacement)),
-            Item::Stream(streamed) => {
-                let mut failure = None;
-                let decoded =
-                    self.env.examiner.decode(source, &streamed.reading, &mut |part| match replacement.part(&part) {
-                        Ok(()) => std::ops::ControlFlow::Continue(()),
-                        Err(error) => {
-                            failure = Some(error);
-                            std::ops::ControlFlow::Break(())
-                        }
-                    });
-                match (decoded, failure) {
-                    (_, Some(failure)) => Err(failure),
-                    (Ok(decoded), None) => Ok((decoded, replacement)),
-                    (Err(Undecoded::Flaw(flaw)), None) => return Err(AttemptError::Flaw { index, flaw }),
-                    (Err(Undecoded::Read(problem)), None) => return Err(AttemptError::Unreadable { index, problem }),
-                    (Err(Undecoded::Stopped), None) => unreachable!("it stops only for a failure"),
-                }
-            }
-            Item::Reject(_) => unreachable!("a reject has a route of its own"),
-        };
+        let env = self.env;
+        // A savepoint, because a conflict may show only at the document's end.
+        let result = in_transaction(self.connection, |connection| replaced(env, connection, item, known));
         match result {
-            Ok((decoded, replacement)) => {
-                let mut notes = decoded.notes.clone();
-                let replaced = replacement.finish(&mut notes)?;
+            Ok((decoded, replaced)) => {
                 done.rows.extend(replaced.rows);
                 self.settle.extend(replaced.settle);
-                (done.notes, done.layouts, done.records) = (notes, decoded.layouts, decoded.records);
+                (done.notes, done.files) = (decoded.notes, decoded.files);
                 Ok(())
             }
-            Err(ReplaceError::Conflict(found)) => conflict(done, found),
-            Err(ReplaceError::Flaw(flaw)) => Err(AttemptError::Flaw { index, flaw }),
-            Err(ReplaceError::Target(error)) => Err(error.into()),
+            Err(Replacing::Replace(ReplaceError::Conflict(found))) => {
+                done.outcome = DocumentOutcome::Conflict;
+                done.noted = false;
+                done.conflict = Some(found);
+                Ok(())
+            }
+            Err(Replacing::Replace(ReplaceError::Flaw(flaw))) | Err(Replacing::Undecoded(Undecoded::Flaw(flaw))) => {
+                Err(AttemptError::Flaw { index, flaw })
+            }
+            Err(Replacing::Undecoded(Undecoded::Read(problem))) => Err(AttemptError::Unreadable { index, problem }),
+            Err(Replacing::Undecoded(Undecoded::Stopped)) => unreachable!("it stops only for a failure"),
+            Err(Replacing::Replace(ReplaceError::Target(error))) => Err(error.into()),
         }
     }
 
@@ -321,8 +297,9 @@ impl Attempt<'_> {
         done: &mut Done,
     ) -> Result<(), AttemptError> {
         let reject = LedgerReject::new(&rejected.reject, self.env.run);
+        done.noted = !held.is_some_and(|held| held.is_same(&reject));
         match held {
-            Some(held) if held.is_same(&reject) => done.accepted = held.accepted.is_some(),
+            Some(held) if !done.noted => done.accepted = held.accepted.is_some(),
             Some(_) => {
                 self.connection.update(&REJECTS, &[reject.to_row()])?;
             }
@@ -411,10 +388,64 @@ fn outcome(item: &Item, route: Route) -> DocumentOutcome {
     }
 }
 
-fn conflict(done: &mut Done, found: String) -> Result<(), AttemptError> {
-    done.outcome = DocumentOutcome::Conflict;
-    done.conflict = Some(found);
-    Ok(())
+/// Why one document was not replaced.
+enum Replacing {
+    Replace(ReplaceError),
+    Undecoded(Undecoded),
+}
+
+impl From<ReplaceError> for Replacing {
+    fn from(error: ReplaceError) -> Replacing {
+        Replacing::Replace(error)
+    }
+}
+
+impl From<TargetError> for Replacing {
+    fn from(error: TargetError) -> Replacing {
+        Replacing::Replace(error.into())
+    }
+}
+
+/// Replaces one document, part by part as they come.
+fn replaced(
+    env: &Env,
+    connection: &mut dyn Connection,
+    item: &Item,
+    known: Option<&LedgerDocument>,
+) -> Result<(Decoded, Replaced), Replacing> {
+    let (source, reference) = match item {
+        Item::Load(loaded) => (&loaded.source, reference_of(env, loaded)),
+        Item::Stream(streamed) => (&streamed.source, None),
+        Item::Reject(_) => unreachable!("a reject has a route of its own"),
+    };
+    let mut replacement = match Replacement::begin(env, connection, source, known.cloned(), reference)? {
+        Begun::Ready(replacement) => replacement,
+        Begun::Conflict(found) => return Err(ReplaceError::Conflict(found).into()),
+    };
+    let mut decoded = match item {
+        Item::Load(loaded) => {
+            loaded.parts.iter().try_for_each(|part| replacement.part(part))?;
+            loaded.decoded.clone()
+        }
+        Item::Stream(streamed) => {
+            let mut failure = None;
+            let decoded = env.examiner.decode(source, &streamed.reading, &mut |part| match replacement.part(&part) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            });
+            match (decoded, failure) {
+                (_, Some(failure)) => return Err(failure.into()),
+                (Ok(decoded), None) => decoded,
+                (Err(undecoded), None) => return Err(Replacing::Undecoded(undecoded)),
+            }
+        }
+        Item::Reject(_) => unreachable!("a reject has a route of its own"),
+    };
+    let replaced = replacement.finish(&mut decoded.notes)?;
+    Ok((decoded, replaced))
 }
 
 fn describe(loaded: &Loaded, done: &mut Done) {
@@ -422,43 +453,11 @@ fn describe(loaded: &Loaded, done: &mut Done) {
         done.add_rows(part.table.name, part.rows.len() as u64);
     }
     done.notes = loaded.decoded.notes.clone();
-    done.layouts = loaded.decoded.layouts.clone();
-    done.records = loaded.decoded.records;
+    done.files = loaded.decoded.files.clone();
 }
 
 fn reference_of(env: &Env, loaded: &Loaded) -> Option<String> {
     let slot = loaded.slots.first()?;
     let kind = loaded.parts[slot.part].table.columns[slot.column].reference?.kind;
     Some(env.format.reference_key(kind, &slot.reference))
-}
-
-/// Text values of a natural key, by which others may refer to the row.
-pub fn natural_texts<'a>(table: &'a Table, row: &'a Row) -> impl Iterator<Item = String> + 'a {
-    table.natural_key.iter().filter_map(|at| row.0[*at].as_text()).map(str::to_owned)
-}
-
-/// What identifies a row: its id, and its natural key if that has no NULL.
-type Key = (&'static str, String);
-
-fn keys(table: &'static Table, row: &Row) -> Vec<Key> {
-    let mut keys = vec![(table.name, row.id().to_string())];
-    keys.extend(natural_key(table, row).map(|key| (table.name, key)));
-    keys
-}
-
-/// The natural key as one text; `None` if the table has none or a value is NULL.
-pub fn natural_key(table: &Table, row: &Row) -> Option<String> {
-    if table.natural_key.is_empty() {
-        return None;
-    }
-    let mut key = String::new();
-    for &at in table.natural_key {
-        match &row.0[at] {
-            Value::Text(text) => key.push_str(text),
-            Value::Uuid(id) => key.push_str(&id.to_string()),
-            _ => return None,
-        }
-        key.push('\0');
-    }
-    Some(key)
 }

@@ -12,8 +12,8 @@ use crate::model::{Row, Table, Value};
 use crate::pipeline::ledger::{uuids, LedgerDocument};
 use crate::target::{Connection, Filter, TargetError};
 
-use super::attempt::natural_texts;
 use super::insert::unpack_ids;
+use super::keys::{is_derived, natural_texts, twin_key};
 
 /// Rows looked up at a time.
 const LOOK_UP: usize = 2_000;
@@ -24,21 +24,43 @@ pub struct Live {
     pub digest: [u8; ROW_DIGEST],
     /// Whether the document still has it.
     pub seen: bool,
+    /// Whether the application added it below the document's own row.
+    pub foreign: bool,
 }
 
-impl Live {
-    pub fn new(table: &'static Table, row: &Row) -> Live {
-        Live { table, digest: digest::row(row), seen: false }
+/// Rows with ids that the application drew, by [`twin_key`].
+pub type Twins = HashMap<[u8; ROW_DIGEST], Vec<Uuid>>;
+
+/// Rows as they are, ready to be compared with what a document says.
+#[derive(Default)]
+pub struct Rows {
+    pub live: HashMap<Uuid, Live>,
+    pub twins: Twins,
+}
+
+impl Rows {
+    pub fn add(&mut self, table: &'static Table, row: &Row, foreign: bool) {
+        let id = row.id();
+        if let Some(key) = twin_key(table, row).filter(|_| !is_derived(id)) {
+            self.twins.entry(key).or_default().push(id);
+        }
+        self.live.insert(id, Live { table, digest: digest::row(row), seen: false, foreign });
+    }
+
+    /// Rows that the application added and no document has taken over.
+    pub fn foreign(&self) -> usize {
+        self.live.values().filter(|live| live.foreign && !live.seen).count()
     }
 }
 
 /// What a look at a document's rows found.
 pub struct Look {
     /// All rows that are the document's, and all that stand below its own row.
-    pub rows: HashMap<Uuid, Live>,
+    pub rows: Rows,
     /// Text by which other documents may refer to its rows.
     pub natural_texts: Vec<String>,
-    /// What differs from what was written, in a few words.
+    /// What differs from what was written, in a few words; rows that were added are not counted
+    /// here, but by [`Rows::foreign`].
     pub edits: Option<String>,
 }
 
@@ -49,19 +71,16 @@ pub fn look(
     document: &LedgerDocument,
 ) -> Result<Look, TargetError> {
     let mut recorded = recorded(connection, format, document.id)?;
-    let (mut edited, mut added) = (0u64, 0u64);
-    let mut rows = HashMap::new();
+    let mut edited = 0u64;
+    let mut rows = Rows::default();
     let mut texts = Vec::new();
     for table in format.tables() {
         let of_table: Vec<Uuid> = recorded.iter().filter(|(_, held)| held.0 == *table).map(|(id, _)| *id).collect();
         let mut compare = |row: Row| {
-            let live = Live::new(table, &row);
-            match recorded.remove(&row.id()) {
-                Some((_, written)) => edited += u64::from(written != live.digest),
-                None => added += 1,
-            }
+            let written = recorded.remove(&row.id()).map(|(_, written)| written);
+            rows.add(table, &row, written.is_none());
+            edited += u64::from(written.is_some_and(|written| written != rows.live[&row.id()].digest));
             texts.extend(natural_texts(table, &row));
-            rows.insert(row.id(), live);
             ControlFlow::Continue(())
         };
         // A document's own children are all rows below its row, whoever wrote them.
@@ -75,14 +94,18 @@ pub fn look(
         }
     }
     let gone = recorded.len() as u64;
-    let found: Vec<String> = [(edited, "edited"), (gone, "deleted"), (added, "added")]
+    let found: Vec<String> = [(edited, "edited"), (gone, "deleted")]
         .iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    let edits =
-        (!found.is_empty()).then(|| format!("rows in the database since they were written: {}", found.join(", ")));
+    let edits = (!found.is_empty()).then(|| edits(&found.join(", ")));
     Ok(Look { rows, natural_texts: texts, edits })
+}
+
+/// How a finding about a document's rows begins.
+pub fn edits(found: &str) -> String {
+    format!("rows in the database since they were written: {found}")
 }
 
 type Recorded = HashMap<Uuid, (&'static Table, [u8; ROW_DIGEST])>;

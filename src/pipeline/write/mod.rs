@@ -1,13 +1,16 @@
 //! Writing batches: one transaction each, tried again where that can help, and narrowed down to the
 //! document where the data is at fault.
 
+mod adopt;
 mod attempt;
 mod insert;
+mod keys;
 pub mod live;
 mod owners;
 mod references;
 mod replace;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +18,7 @@ use uuid::Uuid;
 
 use crate::exec::{with_pauses, Stop, PAUSES};
 use crate::format::Format;
-use crate::model::{DocumentOutcome, Flaw, Note, Place, Reason, Reject};
+use crate::model::{DocumentOutcome, FileLayout, Flaw, Note, Place, Reason, Reject};
 use crate::source::ReadProblem;
 use crate::target::{Connection, Durability, Target, TargetError, TargetErrorKind};
 
@@ -43,17 +46,21 @@ pub struct Env<'a> {
     pub dry_run: bool,
     pub reject_files: &'a RejectFiles,
     pub stop: &'a Stop,
+    /// Set when a connection was lost: the server may have crashed, and commits that did not wait
+    /// for the disk with it.
+    pub lost: &'a AtomicBool,
 }
 
 /// What became of one item of a batch, once the batch is committed.
 #[derive(Debug)]
 pub struct Done {
     pub outcome: DocumentOutcome,
+    /// Whether the ledger has a row of this run for it.
+    pub noted: bool,
     /// Rows inserted, updated or deleted, by table.
     pub rows: Vec<(&'static str, u64)>,
     pub notes: Vec<Note>,
-    pub layouts: Vec<&'static str>,
-    pub records: u64,
+    pub files: Vec<FileLayout>,
     pub reject: Option<Reject>,
     /// For a reject that somebody accepted.
     pub accepted: bool,
@@ -67,10 +74,10 @@ impl Done {
     pub fn new(outcome: DocumentOutcome) -> Done {
         Done {
             outcome,
+            noted: matches!(outcome, DocumentOutcome::Loaded | DocumentOutcome::Updated),
             rows: Vec::new(),
             notes: Vec::new(),
-            layouts: Vec::new(),
-            records: 0,
+            files: Vec::new(),
             reject: None,
             accepted: false,
             problem: None,
@@ -104,9 +111,9 @@ pub fn locked(connection: &Shared) -> MutexGuard<'_, Box<dyn Connection>> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Work that can be repeated as a whole: tried again like a batch, on a new connection where the
-/// old one is lost.
-pub fn repeatedly<T>(
+/// Runs `work`, and again over a new connection if the old one was lost. For work that may be done
+/// twice.
+pub fn retried<T>(
     env: &Env,
     connection: &Shared,
     durability: Durability,
@@ -122,6 +129,10 @@ pub fn repeatedly<T>(
         }
         let result = work(&mut **connection);
         lost = matches!(&result, Err(error) if error.kind == TargetErrorKind::Lost);
+        if lost {
+            tracing::warn!("the connection was lost and is made again");
+            env.lost.store(true, Ordering::SeqCst);
+        }
         result
     })
 }
@@ -170,6 +181,7 @@ fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: b
                     tracing::warn!(error = %error, "a batch is tried again in {pause:?}");
                     wait(env.stop, *pause);
                     if error.kind == TargetErrorKind::Lost {
+                        env.lost.store(true, Ordering::SeqCst);
                         let fresh = env.target.connect(Durability::Relaxed)?;
                         *locked(connection) = fresh;
                     }
@@ -185,7 +197,8 @@ fn batch_error(items: &[Item], source: TargetError) -> WriteError {
     WriteError::Batch { first, documents: items.len(), source: Box::new(source) }
 }
 
-fn wait(stop: &Stop, pause: Duration) {
+/// Waits, but not once the run was asked to stop.
+pub fn wait(stop: &Stop, pause: Duration) {
     let end = std::time::Instant::now() + pause;
     while stop.requested().is_none() && std::time::Instant::now() < end {
         std::thread::sleep(Duration::from_millis(20).min(pause));

@@ -12,14 +12,18 @@ use crate::format::Format;
 use crate::model::digest;
 use crate::model::document::Anchor;
 use crate::model::ledger::{documents as d, residue as r, RESIDUE};
-use crate::model::{ids, DocumentKind, Missing, Row, Table, Value};
+use crate::model::{ids, DocumentKind, Instant, Missing, Reference, Row, Table, Value};
 use crate::pipeline::ledger::{self, uuids, LedgerDocument};
 use crate::target::{select_all, Connection, Filter, TargetError};
 
 use super::insert::{residue_row, unpack_ids, Packed};
+use super::Env;
 
 /// The rows that references mean; a reference that is not here finds nothing.
 pub type Resolved = HashMap<String, Uuid>;
+
+/// References whose meaning may have changed: kind and text.
+pub type References = BTreeSet<(&'static str, String)>;
 
 /// Finds the rows for references to one kind: by legacy id first, by natural key after that. A
 /// placeholder under the id gives way to a row with the natural key: nobody knew of that row when
@@ -77,6 +81,48 @@ pub fn resolve(
     Ok(resolved)
 }
 
+/// What [`fill`] found and made.
+#[derive(Default)]
+pub struct Filled {
+    pub resolved: Resolved,
+    /// References that mean something only now.
+    pub made: References,
+    /// Placeholders inserted, by table.
+    pub placeholders: Vec<(&'static str, u64)>,
+}
+
+/// Resolves references, each with the time for a placeholder, and makes the placeholders that are
+/// missing.
+pub fn fill(
+    env: &Env,
+    connection: &mut dyn Connection,
+    careful: bool,
+    wanted: &[(Reference, &str, Instant)],
+) -> Result<Filled, TargetError> {
+    let mut filled = Filled::default();
+    let kinds: BTreeSet<&'static str> = wanted.iter().map(|(reference, ..)| reference.kind).collect();
+    for kind in kinds {
+        let of_kind = || wanted.iter().filter(|(reference, ..)| reference.kind == kind);
+        let texts: BTreeSet<String> = of_kind().map(|(_, text, _)| text.to_string()).collect();
+        filled.resolved.extend(resolve(connection, env.format, kind, &texts, careful)?);
+        let mut placeholders: BTreeMap<Uuid, Row> = BTreeMap::new();
+        for (reference, text, time) in of_kind() {
+            if reference.missing == Missing::Placeholder && !filled.resolved.contains_key(*text) {
+                let row = env.format.placeholder(kind, text, *time);
+                filled.resolved.insert(text.to_string(), row.id());
+                placeholders.entry(row.id()).or_insert(row);
+                filled.made.insert((kind, text.to_string()));
+            }
+        }
+        if !placeholders.is_empty() {
+            let table = kind_of(env.format, kind).main;
+            filled.placeholders.push((table.name, placeholders.len() as u64));
+            connection.insert(table, &placeholders.into_values().collect::<Vec<_>>())?;
+        }
+    }
+    Ok(filled)
+}
+
 /// Rows whose column equals one of the values.
 pub fn rows_in(
     connection: &mut dyn Connection,
@@ -121,7 +167,9 @@ pub fn settle_waiting(
         settle(connection, format, kind, document, means, &mut changed, &mut left)?;
     }
     for row in left {
-        drop_if_unused_placeholder(connection, format, kind, row)?;
+        if drop_if_unused_placeholder(connection, format, kind, row)? {
+            *changed.entry(kind_of(format, kind).main.name).or_default() += 1;
+        }
     }
     Ok(changed)
 }
@@ -258,13 +306,13 @@ pub fn is_referred_to(
     Ok(false)
 }
 
-/// A placeholder that nobody refers to any more has no reason to be.
+/// A placeholder that nobody refers to any more has no reason to be. Returns whether one was deleted.
 pub fn drop_if_unused_placeholder(
     connection: &mut dyn Connection,
     format: &dyn Format,
     kind: &str,
     row: Uuid,
-) -> Result<(), TargetError> {
+) -> Result<bool, TargetError> {
     let table = kind_of(format, kind).main;
     let rows = rows_in(connection, table, 0, &[Value::Uuid(row)])?;
     let unused = rows.iter().any(|row| format.is_placeholder(table, row))
@@ -273,5 +321,5 @@ pub fn drop_if_unused_placeholder(
     if unused {
         connection.delete(table, &Filter::In { column: 0, values: &[Value::Uuid(row)] })?;
     }
-    Ok(())
+    Ok(unused)
 }

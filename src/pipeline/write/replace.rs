@@ -2,49 +2,46 @@
 //! in place.
 //!
 //! Before anything is written, the rows in the database are compared with what the ledger says was
-//! written. A difference is an edit, and an edit is a conflict unless the file is preferred. Rows
-//! that the database holds under another id, because the application wrote them, are adopted.
+//! written. A difference is an edit, and an edit is a conflict unless the file is preferred. Which
+//! rows of the application's own the document takes over is decided in `adopt`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::ControlFlow;
+use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
 use crate::model::digest;
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{residue as r, DOCUMENTS, RESIDUE};
-use crate::model::{Flaw, Instant, Missing, Note, Part, Place, Reason, Reference, RelPath, Row, Table, Value};
-use crate::pipeline::claims::claimed;
+use crate::model::{Flaw, Note, Part, Row, Table, Value};
 use crate::pipeline::item::Source;
 use crate::pipeline::ledger::{uuids, LedgerDocument};
 use crate::pipeline::options::Prefer;
 use crate::target::{Connection, Filter, TargetError};
 
-use super::attempt::natural_key;
 use super::insert::{anchor_of, ledger_document, residue_row, Packed};
-use super::live::{self, Live};
-use super::owners::other_owner;
-use super::references::{kind_of, resolve, rows_in, Resolved};
+use super::live;
+use super::references::{fill, References};
 use super::Env;
 
-const ADOPTED: Note = Note { code: "adopted", pointer: String::new() };
+/// Noted for every row that was taken over.
+pub(super) const ADOPTED: Note = Note { code: "adopted", pointer: String::new() };
 
 /// A document's rows on their way from what they are to what they are to be.
 pub struct Replacement<'a, 'e> {
-    env: &'a Env<'e>,
-    connection: &'a mut dyn Connection,
-    source: &'a Source,
+    pub(super) env: &'a Env<'e>,
+    pub(super) connection: &'a mut dyn Connection,
+    pub(super) source: &'a Source,
     known: Option<LedgerDocument>,
     /// The document's rows in the database.
-    live: HashMap<Uuid, Live>,
+    pub(super) rows: live::Rows,
     /// Ids that rows have under adoption, by the ids that they would have.
-    adopted: HashMap<Uuid, Uuid>,
+    pub(super) adopted: HashMap<Uuid, Uuid>,
     parts: usize,
     row_id: Option<Uuid>,
     reference: Option<String>,
-    rows: BTreeMap<&'static str, u64>,
+    counts: BTreeMap<&'static str, u64>,
     settle: References,
-    adoptions: Vec<Note>,
+    pub(super) adoptions: Vec<Note>,
 }
 
 pub enum Begun<'a, 'e> {
@@ -55,7 +52,7 @@ pub enum Begun<'a, 'e> {
 
 #[derive(Debug)]
 pub enum ReplaceError {
-    /// Only from the first part, and then nothing was written.
+    /// What was written for this document by then has to be rolled back.
     Conflict(String),
     Flaw(Flaw),
     Target(TargetError),
@@ -67,9 +64,6 @@ impl From<TargetError> for ReplaceError {
     }
 }
 
-/// References whose meaning may have changed: kind and text.
-pub type References = BTreeSet<(&'static str, String)>;
-
 /// What was done.
 pub struct Replaced {
     pub rows: Vec<(&'static str, u64)>,
@@ -77,24 +71,26 @@ pub struct Replaced {
 }
 
 impl<'a, 'e> Replacement<'a, 'e> {
-    /// Looks at what the database holds; writes nothing if that is a conflict.
+    /// Looks at what the database holds; writes nothing if that is a conflict. `reference`: what
+    /// the document refers to, if that is resolved already.
     pub fn begin(
         env: &'a Env<'e>,
         connection: &'a mut dyn Connection,
         source: &'a Source,
         known: Option<LedgerDocument>,
+        reference: Option<String>,
     ) -> Result<Begun<'a, 'e>, TargetError> {
         let mut replacement = Replacement {
             env,
             connection,
             source,
             known,
-            live: HashMap::new(),
+            rows: live::Rows::default(),
             adopted: HashMap::new(),
             parts: 0,
             row_id: None,
-            reference: None,
-            rows: BTreeMap::new(),
+            reference,
+            counts: BTreeMap::new(),
             settle: References::new(),
             adoptions: Vec::new(),
         };
@@ -103,7 +99,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             if let (Some(edits), Prefer::Neither) = (look.edits, env.prefer) {
                 return Ok(Begun::Conflict(edits));
             }
-            replacement.live = look.rows;
+            replacement.rows = look.rows;
             // What was adopted once stays so.
             replacement.adoptions = vec![ADOPTED; known.notes_with(ADOPTED.code)];
             if source.document.kind.phase == Phase::Users {
@@ -116,16 +112,11 @@ impl<'a, 'e> Replacement<'a, 'e> {
         Ok(Begun::Ready(Box::new(replacement)))
     }
 
-    /// What the document refers to, for a document whose parts come with their references resolved.
-    pub fn refers_to(&mut self, reference: Option<String>) {
-        self.reference = reference;
-    }
-
     /// Writes what differs in one part.
     pub fn part(&mut self, part: &Part) -> Result<(), ReplaceError> {
         let mut rows = part.rows.clone();
         self.fill_references(part.table, &mut rows)?;
-        self.keep_adopted(&rows);
+        self.keep_own_row(&rows);
         self.adopt(part.table, &rows)?;
         for row in &mut rows {
             for at in [Some(0), part.table.parent].into_iter().flatten() {
@@ -142,7 +133,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
         for row in rows {
             let (id, digest) = (row.id(), digest::row(&row));
             packed.push(id, digest);
-            match self.live.get_mut(&id) {
+            match self.rows.live.get_mut(&id) {
                 Some(live) => {
                     live.seen = true;
                     if live.digest != digest {
@@ -166,11 +157,41 @@ impl<'a, 'e> Replacement<'a, 'e> {
         Ok(())
     }
 
+    /// A known document stays in its row, whatever its key says now: others refer to that row.
+    fn keep_own_row(&mut self, rows: &[Row]) {
+        if self.parts > 0 || self.source.document.kind.anchor != Anchor::FirstRow {
+            return;
+        }
+        let own = self.known.as_ref().and_then(|known| known.row_id).filter(|own| self.rows.live.contains_key(own));
+        if let (Some(own), Some(first)) = (own, rows.first().map(Row::id)) {
+            if own != first {
+                self.adopted.insert(first, own);
+            }
+        }
+    }
+
     /// Deletes what the document no longer has and closes its ledger row.
-    pub fn finish(mut self, notes: &mut Vec<Note>) -> Result<Replaced, TargetError> {
+    ///
+    /// # Errors
+    /// A conflict, for which what was written has to be rolled back: rows that the application
+    /// added and the document does not have.
+    pub fn finish(mut self, notes: &mut Vec<Note>) -> Result<Replaced, ReplaceError> {
+        let foreign = self.rows.foreign();
+        if foreign > 0 && self.env.prefer == Prefer::Neither {
+            let found = match self.known {
+                Some(_) => live::edits(&format!("{foreign} added")),
+                None => format!("{foreign} rows below it that transload did not write"),
+            };
+            return Err(ReplaceError::Conflict(found));
+        }
         for table in self.env.format.tables().iter().rev() {
-            let gone: Vec<Uuid> =
-                self.live.iter().filter(|(_, live)| !live.seen && live.table == *table).map(|(id, _)| *id).collect();
+            let gone: Vec<Uuid> = self
+                .rows
+                .live
+                .iter()
+                .filter(|(_, live)| !live.seen && live.table == *table)
+                .map(|(id, _)| *id)
+                .collect();
             if !gone.is_empty() {
                 self.connection.delete(table, &Filter::In { column: 0, values: &uuids(&gone) })?;
                 self.count(table.name, gone.len());
@@ -185,7 +206,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             }
             None => self.connection.insert(&DOCUMENTS, &[document])?,
         }
-        Ok(Replaced { rows: self.rows.into_iter().collect(), settle: self.settle })
+        Ok(Replaced { rows: self.counts.into_iter().collect(), settle: self.settle })
     }
 
     fn fill_references(&mut self, table: &'static Table, rows: &mut [Row]) -> Result<(), TargetError> {
@@ -199,141 +220,20 @@ impl<'a, 'e> Replacement<'a, 'e> {
                 })
                 .collect();
             let wanted: Vec<_> = texts.iter().map(|text| (reference, text.as_str(), self.source.base_time)).collect();
-            let (resolved, made) = fill(self.env, self.connection, true, &wanted)?;
-            self.settle.extend(made);
+            let filled = fill(self.env, self.connection, true, &wanted)?;
+            self.settle.extend(filled.made);
+            filled.placeholders.into_iter().for_each(|(table, count)| self.count(table, count as usize));
             for row in rows.iter_mut() {
                 if let Value::Reference(text) = &row.0[at] {
                     self.reference = Some(self.env.format.reference_key(reference.kind, text));
-                    row.0[at] = resolved.get(text).copied().map_or(Value::Null, Value::Uuid);
+                    row.0[at] = filled.resolved.get(text).copied().map_or(Value::Null, Value::Uuid);
                 }
             }
         }
         Ok(())
     }
 
-    /// The document's own row keeps the id under which it was adopted, also when the key that
-    /// once led to it has changed.
-    fn keep_adopted(&mut self, rows: &[Row]) {
-        if self.parts > 0 || self.source.document.kind.anchor != Anchor::FirstRow {
-            return;
-        }
-        let held = self.known.as_ref().and_then(|known| known.row_id).filter(|held| self.live.contains_key(held));
-        if let (Some(held), Some(row)) = (held, rows.first()) {
-            if held != row.id() {
-                self.adopted.insert(row.id(), held);
-            }
-        }
-    }
-
-    /// Finds rows that the database holds under a key of these rows, and takes them over.
-    fn adopt(&mut self, table: &'static Table, rows: &[Row]) -> Result<(), ReplaceError> {
-        let Some(&first) = table.natural_key.first() else { return Ok(()) };
-        let by_key: HashMap<String, Uuid> =
-            rows.iter().filter_map(|row| Some((natural_key(table, row)?, row.id()))).collect();
-        let mut values: Vec<Value> =
-            rows.iter().map(|row| row.0[first].clone()).filter(|value| *value != Value::Null).collect();
-        values.dedup();
-        let names: Vec<&str> = table.natural_key.iter().map(|at| table.columns[*at].name).collect();
-        for held in rows_in(self.connection, table, first, &values)? {
-            if let Some(&id) = natural_key(table, &held).and_then(|key| by_key.get(&key)) {
-                self.take_over(table, &held, id, &names.join(", "))?;
-            }
-        }
-        if self.source.document.kind.anchor == Anchor::FirstRow {
-            let is_new = |id: &Uuid| !self.live.contains_key(id) && !self.adopted.contains_key(id);
-            let ids: Vec<Uuid> = rows.iter().map(Row::id).filter(is_new).collect();
-            for held in rows_in(self.connection, table, 0, &uuids(&ids))? {
-                self.take_over(table, &held, held.id(), "id")?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The row `held`, which has the same `key`, becomes the one that would have the id `id`.
-    fn take_over(&mut self, table: &'static Table, held: &Row, id: Uuid, key: &str) -> Result<(), ReplaceError> {
-        let actual = held.id();
-        if self.live.contains_key(&actual) {
-            // Its own: under its own id, or adopted earlier.
-            if actual != id {
-                self.adopted.insert(id, actual);
-            }
-            return Ok(());
-        }
-        if let Some(owner) = other_owner(self.connection, self.env.format, table, held, self.source.document.id)? {
-            let first = owner.paths().first().map_or(owner.key, |path| RelPath::from_text(path).to_string());
-            return Err(ReplaceError::Flaw(claimed(key, &first)));
-        }
-        if self.live.contains_key(&id) || self.adopted.contains_key(&id) {
-            // Two rows cannot become one: what refers to either would have to follow.
-            let detail = format!("the row {actual}, which no file made, has the same {key}");
-            return Err(ReplaceError::Flaw(Flaw::new(Reason::DuplicateClaim, 0, Place::default(), detail)));
-        }
-        if actual != id {
-            self.adopted.insert(id, actual);
-        }
-        if !self.env.format.is_placeholder(table, held) {
-            self.adoptions.push(ADOPTED);
-        }
-        self.take_over_children(table, actual)?;
-        self.live.insert(actual, Live::new(table, held));
-        Ok(())
-    }
-
-    /// Rows below an adopted row are not the file's: they would stand beside its own.
-    fn take_over_children(&mut self, parent_table: &Table, parent: Uuid) -> Result<(), ReplaceError> {
-        if *parent_table != *self.source.document.kind.main || self.source.document.kind.anchor != Anchor::FirstRow {
-            return Ok(());
-        }
-        let mut count = 0;
-        for table in self.env.format.tables() {
-            let Some(column) = table.parent else { continue };
-            let live = &mut self.live;
-            let values = [Value::Uuid(parent)];
-            self.connection.select(table, &Filter::In { column, values: &values }, &mut |row| {
-                count += 1;
-                live.insert(row.id(), Live::new(table, &row));
-                ControlFlow::Continue(())
-            })?;
-        }
-        if count > 0 && self.env.prefer != Prefer::File {
-            let found = format!("{count} rows below it that transload did not write");
-            return Err(ReplaceError::Conflict(found));
-        }
-        Ok(())
-    }
-
     fn count(&mut self, table: &'static str, rows: usize) {
-        *self.rows.entry(table).or_default() += rows as u64;
+        *self.counts.entry(table).or_default() += rows as u64;
     }
-}
-
-/// Resolves references, each with the time for a placeholder, and makes the placeholders that are
-/// missing. Returns what they mean, and the references that mean something only now.
-pub fn fill(
-    env: &Env,
-    connection: &mut dyn Connection,
-    careful: bool,
-    wanted: &[(Reference, &str, Instant)],
-) -> Result<(Resolved, References), TargetError> {
-    let mut resolved = Resolved::new();
-    let mut made = References::new();
-    let kinds: BTreeSet<&'static str> = wanted.iter().map(|(reference, ..)| reference.kind).collect();
-    for kind in kinds {
-        let of_kind = || wanted.iter().filter(|(reference, ..)| reference.kind == kind);
-        let texts: BTreeSet<String> = of_kind().map(|(_, text, _)| text.to_string()).collect();
-        resolved.extend(resolve(connection, env.format, kind, &texts, careful)?);
-        let mut placeholders: BTreeMap<Uuid, Row> = BTreeMap::new();
-        for (reference, text, time) in of_kind() {
-            if reference.missing == Missing::Placeholder && !resolved.contains_key(*text) {
-                let row = env.format.placeholder(kind, text, *time);
-                resolved.insert(text.to_string(), row.id());
-                placeholders.entry(row.id()).or_insert(row);
-                made.insert((kind, text.to_string()));
-            }
-        }
-        if !placeholders.is_empty() {
-            connection.insert(kind_of(env.format, kind).main, &placeholders.into_values().collect::<Vec<_>>())?;
-        }
-    }
-    Ok((resolved, made))
 }

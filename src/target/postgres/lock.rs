@@ -2,12 +2,10 @@
 //!
 //! It lives exactly as long as that connection, so no crash of either side can leave it behind.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::errors::of_statement;
-use super::session::{Opener, Session};
-use super::PAUSES;
+use super::session::Session;
 use crate::model::Instant;
 use crate::target::{Holder, Lock, LockError, TargetError, TargetErrorKind};
 
@@ -31,10 +29,6 @@ const HOLDER: &str = "
 
 pub struct PgLock {
     session: Session,
-    /// For a new session when this one is lost.
-    opener: Arc<Opener>,
-    ledger_schema: String,
-    holder: Holder,
 }
 
 /// The lock's number for a ledger: one ledger, one run.
@@ -44,17 +38,7 @@ fn key(ledger_schema: &str) -> i64 {
     i64::from_be_bytes(*bytes)
 }
 
-pub fn take(
-    mut session: Session,
-    opener: Arc<Opener>,
-    ledger_schema: &str,
-    holder: &Holder,
-) -> Result<PgLock, LockError> {
-    take_on(&mut session, ledger_schema, holder)?;
-    Ok(PgLock { session, opener, ledger_schema: ledger_schema.to_owned(), holder: holder.clone() })
-}
-
-fn take_on(session: &mut Session, ledger_schema: &str, holder: &Holder) -> Result<(), LockError> {
+pub fn take(mut session: Session, ledger_schema: &str, holder: &Holder) -> Result<PgLock, LockError> {
     let failed = |error: postgres::Error| of_statement("cannot take the lock on the database".into(), error.into());
     let key = key(ledger_schema);
     let name = application_name(&holder.name);
@@ -62,7 +46,7 @@ fn take_on(session: &mut Session, ledger_schema: &str, holder: &Holder) -> Resul
     for _ in 0..ATTEMPTS {
         let taken: bool = session.client.query_one("SELECT pg_try_advisory_lock($1)", &[&key]).map_err(failed)?.get(0);
         if taken {
-            return Ok(());
+            return Ok(PgLock { session });
         }
         if let Some(row) = session.client.query_opt(HOLDER, &[&key]).map_err(failed)? {
             return Err(held(row.get(0), row.get(1), row.get(2), row.get(3)));
@@ -90,15 +74,6 @@ fn application_name(holder: &str) -> String {
     holder.chars().map(printable).take(NAME_BYTES).collect()
 }
 
-impl PgLock {
-    fn take_again(&mut self) -> Result<(), LockError> {
-        let mut session = self.opener.open()?;
-        take_on(&mut session, &self.ledger_schema, &self.holder)?;
-        self.session = session;
-        Ok(())
-    }
-}
-
 impl Drop for PgLock {
     fn drop(&mut self) {
         // Closing the connection does the same, but a moment after we have gone on. An error means
@@ -108,25 +83,13 @@ impl Drop for PgLock {
 }
 
 impl Lock for PgLock {
-    /// As long as the session lives, so does its lock. A lock that went with its session is taken
-    /// again like a lost batch is repeated: what another run may have written in between is seen
-    /// like everything that is in the database.
     fn check(&mut self) -> Result<(), TargetError> {
-        let Err(lost) = self.session.client.is_valid(PING_LIMIT) else { return Ok(()) };
-        let mut cause: Box<dyn std::error::Error + Send + Sync> = lost.into();
-        for pause in PAUSES {
-            std::thread::sleep(pause);
-            match self.take_again() {
-                Ok(()) => {
-                    tracing::warn!(error = %cause, "the lock was lost with its connection and is taken again");
-                    return Ok(());
-                }
-                Err(error) => cause = error.into(),
-            }
-        }
-        Err(TargetError::new(TargetErrorKind::Lost, "the lock on the database was lost with its connection")
-            .because(cause)
-            .with_hint("another run may have begun; run the same command again"))
+        // As long as the session lives, so does its lock.
+        self.session.client.is_valid(PING_LIMIT).map_err(|error| {
+            TargetError::new(TargetErrorKind::Lost, "the lock on the database was lost with its connection")
+                .because(error)
+                .with_hint("another run may have begun; run the same command again")
+        })
     }
 }
 

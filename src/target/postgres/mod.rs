@@ -140,7 +140,7 @@ impl Target for PostgresTarget {
     fn lock(&self, holder: &Holder) -> Result<Box<dyn Lock>, LockError> {
         let access = self.access()?;
         let session = patiently(|| access.opener.open())?;
-        Ok(Box::new(lock::take(session, Arc::clone(&access.opener), &self.options.ledger_schema, holder)?))
+        Ok(Box::new(lock::take(session, &self.options.ledger_schema, holder)?))
     }
 
     fn rehearsal(&self) -> Result<Option<Box<dyn Target>>, TargetError> {

@@ -104,7 +104,7 @@ pub fn flaw(error: &json::Error, bytes: &[u8], file: usize, from: (u64, u64), el
     let mut pointer = element.map_or(String::new(), |at| format!("/{at}"));
     pointer.push_str(&error.pointer);
     // Ten thousand levels would make a pointer that nobody reads.
-    if let Some((end, _)) = pointer.char_indices().nth(300) {
+    if let Some((end, _)) = pointer.char_indices().nth(120) {
         pointer.truncate(end);
         pointer.push('…');
     }

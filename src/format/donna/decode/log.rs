@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 use crate::format::{DecodeContext, Emit, Open};
 use crate::json;
 use crate::model::{
-    ids, Content, DecodeError, Decoded, Document, Flaw, Instant, Note, Part, Place, Reason, Row, Value,
+    ids, Content, DecodeError, Decoded, Document, FileLayout, Flaw, Instant, Note, Part, Place, Reason, Row, Value,
 };
 
 use super::super::tables::SYSTEM_LOGS;
@@ -48,7 +48,7 @@ pub fn decode(
     };
     let level = level_of(&name);
     let path = path.to_text();
-    let mut decoded = Decoded { layouts: vec!["12 log"], ..Decoded::default() };
+    let mut decoded = Decoded { files: vec![FileLayout { layout: "12 log", records: 0 }], notes: Vec::new() };
     let mut part = Vec::new();
     let mut part_residue = PartResidue::new(LINE);
     let mut weight = 0;
@@ -58,6 +58,7 @@ pub fn decode(
         let (line, bom) = if number == 1 { json::strip_bom(line) } else { (line, false) };
         if bom {
             decoded.notes.push(Note { code: "bom", pointer: String::new() });
+            part_residue.about_marks(&[document.files[0].role]);
         }
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
@@ -75,7 +76,7 @@ pub fn decode(
         residue.line = (number != before.0 + 1).then_some(number);
         before = (number, created);
         decoded.notes.extend(notes);
-        decoded.records += 1;
+        decoded.files[0].records += 1;
         weight += row.weight();
         part.push(row);
         part_residue.push(residue);
@@ -86,7 +87,11 @@ pub fn decode(
             first = false;
         }
     }
-    if first || !part.is_empty() {
+    if lines.number > before.0 {
+        // The blank lines at the end have no row after them that would show their number.
+        part_residue.about_document("lines", lines.number.to_string());
+    }
+    if first || !part.is_empty() || lines.number > before.0 {
         send(emit, Part { table: &SYSTEM_LOGS, rows: part, residue: part_residue.finish() })?;
     }
     Ok(decoded)

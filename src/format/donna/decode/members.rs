@@ -144,7 +144,8 @@ impl<'a, 'v> Members<'a, 'v> {
         let Some(instant) = time::instant(value, &self.context.zone) else {
             return Err(self.origin.flaw(Reason::BadTime, Some(name), "this is no date and time"));
         };
-        if value.as_str() != usual(instant).as_deref() {
+        // A number is never the usual spelling, also where that cannot say the instant at all.
+        if usual(instant).is_none_or(|usual| value.as_str() != Some(usual.as_str())) {
             self.keep(name);
         }
         Ok(Some(instant))

@@ -7,7 +7,9 @@ use std::collections::HashSet;
 
 use crate::format::{DecodeContext, Emit, Open};
 use crate::json::Value as Json;
-use crate::model::{ids, DecodeError, Decoded, Document, Flaw, Instant, Note, Part, Place, Reason, Row, Value};
+use crate::model::{
+    ids, DecodeError, Decoded, Document, FileLayout, FileRole, Flaw, Instant, Note, Part, Place, Reason, Row, Value,
+};
 
 use super::super::layout::is_swapped;
 use super::super::tables::USER_MEMORY;
@@ -25,14 +27,21 @@ pub fn decode(
     emit: &mut Emit,
 ) -> Result<Decoded, DecodeError> {
     let stem = document.key.as_str();
-    let result = whole(open, 0).and_then(|bytes| decode_file(stem, bytes, context, emit));
+    let role = document.files[0].role;
+    let result = whole(open, 0).and_then(|bytes| decode_file(stem, role, bytes, context, emit));
     match result {
         Err(DecodeError::Flaw(flaw)) if is_swapped(stem) => Err(masked(flaw).into()),
         other => other,
     }
 }
 
-fn decode_file(stem: &str, bytes: &[u8], context: &DecodeContext, emit: &mut Emit) -> Result<Decoded, DecodeError> {
+fn decode_file(
+    stem: &str,
+    role: FileRole,
+    bytes: &[u8],
+    context: &DecodeContext,
+    emit: &mut Emit,
+) -> Result<Decoded, DecodeError> {
     let (value, bom) = parse(bytes, 0)?;
     let top = Origin { file: 0, steps: &[] };
     let members = match &value {
@@ -62,7 +71,11 @@ fn decode_file(stem: &str, bytes: &[u8], context: &DecodeContext, emit: &mut Emi
                     residue::string(name)
                 });
             }
-            Json::Array(items) if strict && items.is_empty() => {
+            // PHP writes a map as a list when it is empty or its keys are "0", "1", ...
+            Json::Array(items) if (strict && items.is_empty()) || is_list_of_entries(items) => {
+                for (at, entry) in items.iter().enumerate() {
+                    entries.typed(name, &at.to_string(), entry)?;
+                }
                 plain = false;
                 outline.push(residue::object(&[(name, "[]".into())]));
             }
@@ -80,8 +93,13 @@ fn decode_file(stem: &str, bytes: &[u8], context: &DecodeContext, emit: &mut Emi
     // Even a file without entries has a part: the ledger says what the file was.
     while first || rows.peek().is_some() {
         let mut part = PartResidue::new(ENTRY);
-        if first && (!plain || matches!(value, Json::Object(_)) && members.is_empty()) {
-            part.about_document("members", residue::array(&outline));
+        if first {
+            if !plain || (matches!(value, Json::Object(_)) && members.is_empty()) {
+                part.about_document("members", residue::array(&outline));
+            }
+            if bom {
+                part.about_marks(&[role]);
+            }
         }
         first = false;
         let mut cut = Vec::new();
@@ -98,7 +116,7 @@ fn decode_file(stem: &str, bytes: &[u8], context: &DecodeContext, emit: &mut Emi
         notes.insert(0, Note { code: "bom", pointer: String::new() });
     }
     let layout = if strict { "6 memory" } else { "5 memory, old" };
-    Ok(Decoded { layouts: vec![layout], notes, records })
+    Ok(Decoded { files: vec![FileLayout { layout, records }], notes })
 }
 
 /// The rows of one file as they come together.
@@ -181,9 +199,13 @@ impl Entries<'_> {
 fn is_map(value: &Json) -> bool {
     match value {
         Json::Object(_) => true,
-        Json::Array(items) => items.is_empty(),
+        Json::Array(items) => items.is_empty() || is_list_of_entries(items),
         _ => false,
     }
+}
+
+fn is_list_of_entries(items: &[Json]) -> bool {
+    !items.is_empty() && items.iter().all(is_entry)
 }
 
 fn is_entry(value: &Json) -> bool {

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use crate::json::{self, Value};
+use crate::model::FileRole;
 
 /// What one row's columns do not say.
 #[derive(Debug, Default)]
@@ -40,6 +41,13 @@ impl PartResidue {
     /// Something about the whole document; `value` is JSON.
     pub fn about_document(&mut self, name: &'static str, value: impl Into<String>) {
         self.document.push((name, value.into()));
+    }
+
+    /// The roles of the document's files that begin with a byte order mark, if any do.
+    pub fn about_marks(&mut self, roles: &[FileRole]) {
+        if !roles.is_empty() {
+            self.about_document("bom", array(&roles.iter().map(|role| string(role.0)).collect::<Vec<_>>()));
+        }
     }
 
     pub fn push(&mut self, row: RowResidue) {

@@ -1,7 +1,7 @@
 //! Layout 4: `users/<id>.json`, a free map.
 
 use crate::format::{DecodeContext, Emit, Open};
-use crate::model::{ids, DecodeError, Decoded, Document, Note, Part, Row, Value};
+use crate::model::{ids, DecodeError, Decoded, Document, FileLayout, Note, Part, Row, Value};
 
 use super::super::tables::USERS;
 use super::content::{parse, send, whole};
@@ -72,9 +72,10 @@ pub fn decode(
     ]);
     if bom {
         notes.insert(0, Note { code: "bom", pointer: String::new() });
+        residue.about_marks(&[document.files[0].role]);
     }
     send(emit, Part { table: &USERS, rows: vec![row], residue: residue.finish() })?;
-    Ok(Decoded { layouts: vec!["4 user"], notes, records: 1 })
+    Ok(Decoded { files: vec![FileLayout { layout: "4 user", records: 1 }], notes })
 }
 
 /// The id of the user with this legacy id.
