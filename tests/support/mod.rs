@@ -6,4 +6,5 @@
 pub mod chance;
 pub mod cli;
 pub mod content;
+pub mod place;
 pub mod postgres;
