@@ -24,8 +24,26 @@ macro_rules! on_every_target {
     };
 }
 
+#[path = "lifecycle/adoption.rs"]
+mod adoption;
 #[path = "lifecycle/changed.rs"]
 mod changed;
+#[path = "lifecycle/claims.rs"]
+mod claims;
+#[path = "lifecycle/conflicts.rs"]
+mod conflicts;
+#[path = "lifecycle/dry_run.rs"]
+mod dry_run;
+#[path = "lifecycle/references.rs"]
+mod references;
+#[path = "lifecycle/rejects.rs"]
+mod rejects;
+#[path = "lifecycle/removed.rs"]
+mod removed;
+#[path = "lifecycle/selection.rs"]
+mod selection;
+#[path = "lifecycle/signals.rs"]
+mod signals;
 #[path = "lifecycle/unchanged.rs"]
 mod unchanged;
 #[path = "lifecycle/world.rs"]

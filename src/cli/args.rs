@@ -242,7 +242,7 @@ pub enum RejectsAction {
         #[arg(required = true)]
         ids: Vec<Uuid>,
         /// Why, for whoever asks later
-        #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        #[arg(long, value_parser = reason)]
         reason: String,
     },
 }
@@ -270,6 +270,14 @@ pub struct GenerateArgs {
     /// The share of documents that are damaged, e.g. 1%
     #[arg(long, default_value = "0%", value_parser = super::generate::share, value_name = "SHARE")]
     pub damage: f64,
+}
+
+/// A reason that says something.
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("expected a reason".to_owned()),
+        text => Ok(text.to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -337,6 +345,7 @@ mod tests {
         for wrong in [
             format!("transload rejects accept {id}"),
             "transload rejects accept --reason spam".to_owned(),
+            format!("transload rejects accept {id} --reason \t"),
             "transload rejects show 7".to_owned(),
             "transload rejects".to_owned(),
             "transload migrate --prefer database".to_owned(),

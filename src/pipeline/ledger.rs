@@ -69,6 +69,13 @@ impl LedgerDocument {
     pub fn paths(&self) -> Vec<String> {
         paths(&self.files)
     }
+
+    /// How many notes have this code.
+    pub fn notes_with(&self, code: &str) -> usize {
+        let notes = self.notes.as_deref().map(serde_json::from_str);
+        let Some(Ok(serde_json::Value::Array(notes))) = notes else { return 0 };
+        notes.iter().filter(|note| note["code"] == code).count()
+    }
 }
 
 /// A reject as the ledger knows it.

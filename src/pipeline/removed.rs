@@ -105,7 +105,7 @@ fn take_out(
 ) -> Result<Result<Rows, String>, TargetError> {
     let look = live::look(format, connection, document)?;
     let added = look.rows.foreign();
-    let edits = look.edits.or((added > 0).then(|| format!("{added} rows were added in the database")));
+    let edits = look.edits.or((added > 0).then(|| live::edits(&format!("{added} added"))));
     if let (Some(edits), Prefer::Neither) = (edits, options.prefer) {
         return Ok(Err(edits));
     }
@@ -138,7 +138,9 @@ fn take_out(
     if let (Anchor::Referenced, Some(row)) = (kind.anchor, document.row_id) {
         let column = kind.main.columns.iter().find_map(|column| column.reference);
         if let Some(reference) = column {
-            drop_if_unused_placeholder(connection, format, reference.kind, row)?;
+            if drop_if_unused_placeholder(connection, format, reference.kind, row)? {
+                rows.push((kind_of(format, reference.kind).main.name, 1));
+            }
         }
     }
     Ok(Ok(rows))

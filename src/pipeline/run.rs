@@ -248,6 +248,7 @@ impl<'a> Run<'a> {
         }
         let stopped = job.stop.requested();
         if stopped.is_none() && options.documents.is_none() && !(fresh && no_rejects) {
+            retried(&env, &self.main, Durability::Full, |connection| connection.ping())?;
             let mut connection = locked(&self.main);
             settle_removed(job.format, options, job.source, &mut **connection, &mut account)?;
         }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::types::ValueRef;
 use serde_json::{json, Value};
@@ -136,6 +138,14 @@ impl World {
         self.write("chatbot_settings.json", "{}");
     }
 
+    /// Everything below a directory of the working directory: kind and mode, size, time and path.
+    pub fn listing(&self, below: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        list(&self.directory().join(below), &mut lines);
+        lines.sort();
+        lines
+    }
+
     // The program.
 
     /// The program with these arguments, in the working directory, with an empty environment.
@@ -159,6 +169,25 @@ impl World {
     /// Migrates the source, with further arguments.
     pub fn migrate(&self, arguments: &[&str]) -> Ran {
         self.run(&[&["migrate", "source", "--json", "--quiet"], arguments].concat())
+    }
+
+    /// Starts the program; see [`Running`].
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        let mut command = self.command(arguments);
+        Running(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")))
+    }
+
+    /// Locks a file of the source, as the application does while it writes: a run cannot get past
+    /// it before it is released, or before the run's patience (five seconds) has an end.
+    pub fn hold(&self, path: &str) -> Held {
+        let held = Held(fs::File::open(self.source().join(path)).expect("the file is there"));
+        held.0.lock().expect("nobody else locks it");
+        held
+    }
+
+    /// Starts a migration.
+    pub fn start_migrate(&self, arguments: &[&str]) -> Running {
+        self.start(&[&["migrate", "source", "--json", "--quiet"], arguments].concat())
     }
 
     // The database.
@@ -188,10 +217,6 @@ impl World {
     /// The values of a query's only column.
     pub fn values(&self, sql: &str) -> Vec<String> {
         self.query(sql).into_iter().map(|row| row.into_iter().next().expect("a column")).collect()
-    }
-
-    pub fn count(&self, table: &str) -> u64 {
-        self.value(&format!("SELECT count(*) FROM {table}")).parse().expect("a count")
     }
 
     pub fn execute(&self, sql: &str) {
@@ -287,10 +312,37 @@ impl World {
     }
 }
 
+/// Says which rows differ, and only those.
+#[track_caller]
+pub fn assert_same(left: &Dump, right: &Dump) {
+    assert!(left.keys().eq(right.keys()));
+    for &table in left.keys() {
+        let only = |of: &Dump, other: &Dump| -> Vec<Vec<String>> {
+            of[table].iter().filter(|row| !other[table].contains(row)).cloned().collect()
+        };
+        let (left_only, right_only) = (only(left, right), only(right, left));
+        assert!(left_only.is_empty() && right_only.is_empty(), "{table}\n left: {left_only:?}\nright: {right_only:?}");
+        assert_eq!(left[table].len(), right[table].len(), "{table}");
+    }
+}
+
 fn directory() -> Rc<TempDir> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     fs::create_dir(directory.path().join("source")).expect("a directory can be made");
     Rc::new(directory)
+}
+
+fn list(directory: &Path, lines: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).expect("a directory can be listed") {
+        let path = entry.expect("an entry can be read").path();
+        let about = fs::symlink_metadata(&path).expect("it is still there");
+        let size = if about.is_dir() { 0 } else { about.size() };
+        let time = (about.mtime(), about.mtime_nsec());
+        lines.push(format!("{:o} {size} {time:?} {}", about.mode(), path.display()));
+        if about.is_dir() {
+            list(&path, lines);
+        }
+    }
 }
 
 fn sqlite_rows(connection: &rusqlite::Connection, sql: &str) -> Vec<Vec<String>> {
@@ -305,6 +357,54 @@ fn sqlite_rows(connection: &rusqlite::Connection, sql: &str) -> Vec<Vec<String>>
     };
     let rows = statement.query_map([], |row| (0..columns).map(|at| row.get_ref(at).map(text)).collect());
     rows.and_then(Iterator::collect).unwrap_or_else(|error| panic!("cannot run {sql:?}: {error}"))
+}
+
+/// A file of the source on which a writer has a lock.
+pub struct Held(fs::File);
+
+impl Held {
+    pub fn release(self) {
+        self.0.unlock().expect("it was locked");
+    }
+}
+
+/// A run of the program that goes on; killed if nobody waits for its end.
+pub struct Running(Option<Child>);
+
+impl Running {
+    pub fn signal(&self, name: &str) {
+        let process = self.0.as_ref().expect("it runs").id().to_string();
+        let status = Command::new("kill").args([&format!("-{name}"), &process]).status();
+        assert!(status.expect("there is a kill command").success());
+    }
+
+    pub fn wait(mut self) -> Ran {
+        let child = self.0.take().expect("it runs");
+        Ran::of(child.wait_with_output().expect("it is our child"))
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.0.as_mut().expect("it runs").try_wait().expect("it is our child").is_some()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Waits for something that is bound to happen.
+#[track_caller]
+pub fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !happened() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{what} did not happen");
+        sleep(Duration::from_millis(5));
+    }
 }
 
 /// A run of the program that has ended.

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use uuid::Uuid;
 
 use crate::model::document::Anchor;
-use crate::model::{Flaw, Note, Place, Reason, RelPath, Row, Table, Value};
+use crate::model::{Flaw, Place, Reason, RelPath, Row, Table, Value};
 use crate::pipeline::claims::claimed;
 use crate::pipeline::ledger::uuids;
 use crate::target::Filter;
@@ -17,7 +17,7 @@ use crate::target::Filter;
 use super::keys::{natural_key, twin_key};
 use super::owners::other_owner;
 use super::references::rows_in;
-use super::replace::{ReplaceError, Replacement};
+use super::replace::{ReplaceError, Replacement, ADOPTED};
 
 impl Replacement<'_, '_> {
     /// Finds rows that the database holds under a key of these rows, and takes them over.
@@ -70,7 +70,7 @@ impl Replacement<'_, '_> {
             self.adopted.insert(id, actual);
         }
         if !self.env.format.is_placeholder(table, held) {
-            self.adoptions.push(Note { code: "adopted", pointer: String::new() });
+            self.adoptions.push(ADOPTED);
         }
         self.take_over_children(table, actual)?;
         self.rows.add(table, held, false);
@@ -106,7 +106,7 @@ impl Replacement<'_, '_> {
             if let Some(twin) = twins.and_then(Vec::pop) {
                 self.adopted.insert(row.id(), twin);
                 if self.rows.live.get(&twin).is_some_and(|live| live.foreign) {
-                    self.adoptions.push(Note { code: "adopted", pointer: String::new() });
+                    self.adoptions.push(ADOPTED);
                 }
             }
         }

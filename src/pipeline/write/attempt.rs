@@ -95,10 +95,14 @@ impl Attempt<'_> {
             }
             false => HashMap::new(),
         };
-        self.fill_references(items)?;
+        let placeholders = self.fill_references(items)?;
         let routes = self.routes(items, skip, &known)?;
         let mut done: Vec<Done> =
             items.iter().zip(&routes).map(|(item, route)| Done::new(outcome(item, *route))).collect();
+        // Nobody's rows in particular; the batch's count must be right.
+        if let Some(first) = done.first_mut() {
+            placeholders.into_iter().for_each(|(table, count)| first.add_rows(table, count));
+        }
         self.insert(items, &routes, &mut done)?;
         for (index, item) in items.iter().enumerate() {
             match (routes[index], item) {
@@ -116,7 +120,8 @@ impl Attempt<'_> {
     }
 
     /// Resolves what the loaded documents refer to, and makes the placeholders that are missing.
-    fn fill_references(&mut self, items: &mut [Item]) -> Result<(), AttemptError> {
+    /// Returns how many, by table.
+    fn fill_references(&mut self, items: &mut [Item]) -> Result<Vec<(&'static str, u64)>, AttemptError> {
         let mut wanted = Vec::new();
         for item in items.iter() {
             if let Item::Load(loaded) = item {
@@ -128,20 +133,20 @@ impl Attempt<'_> {
             }
         }
         if wanted.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        let (resolved, made) = fill(self.env, self.connection, self.careful, &wanted)?;
-        self.settle.extend(made);
+        let filled = fill(self.env, self.connection, self.careful, &wanted)?;
+        self.settle.extend(filled.made);
         for item in items.iter_mut() {
             if let Item::Load(loaded) = item {
                 let Loaded { parts, slots, .. } = &mut **loaded;
                 for slot in slots {
-                    let value = resolved.get(&slot.reference).copied().map_or(Value::Null, Value::Uuid);
+                    let value = filled.resolved.get(&slot.reference).copied().map_or(Value::Null, Value::Uuid);
                     parts[slot.part].rows[slot.row].0[slot.column] = value;
                 }
             }
         }
-        Ok(())
+        Ok(filled.placeholders)
     }
 
     fn routes(

@@ -99,9 +99,13 @@ pub fn look(
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
-    let edits =
-        (!found.is_empty()).then(|| format!("rows in the database since they were written: {}", found.join(", ")));
+    let edits = (!found.is_empty()).then(|| edits(&found.join(", ")));
     Ok(Look { rows, natural_texts: texts, edits })
+}
+
+/// How a finding about a document's rows begins.
+pub fn edits(found: &str) -> String {
+    format!("rows in the database since they were written: {found}")
 }
 
 type Recorded = HashMap<Uuid, (&'static Table, [u8; ROW_DIGEST])>;

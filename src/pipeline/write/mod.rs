@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::exec::{Stop, PAUSES};
+use crate::exec::{with_pauses, Stop, PAUSES};
 use crate::format::Format;
 use crate::model::{DocumentOutcome, FileLayout, Flaw, Note, Place, Reason, Reject};
 use crate::source::ReadProblem;
@@ -119,20 +119,22 @@ pub fn retried<T>(
     durability: Durability,
     mut work: impl FnMut(&mut dyn Connection) -> Result<T, TargetError>,
 ) -> Result<T, TargetError> {
-    let mut pauses = PAUSES.iter();
-    loop {
-        let result = work(&mut **locked(connection));
-        match (result, pauses.next()) {
-            (Err(error), Some(pause)) if error.kind == TargetErrorKind::Lost && !env.dry_run => {
-                env.lost.store(true, Ordering::SeqCst);
-                tracing::warn!(%error, "the connection is made again in {pause:?}");
-                wait(env.stop, *pause);
-                let fresh = env.target.connect(durability)?;
-                *locked(connection) = fresh;
-            }
-            (result, _) => return result,
+    let may_help =
+        |error: &TargetError| !env.dry_run && matches!(error.kind, TargetErrorKind::Lost | TargetErrorKind::Transient);
+    let mut lost = false;
+    with_pauses(&PAUSES, may_help, env.stop, || {
+        let mut connection = locked(connection);
+        if lost {
+            *connection = env.target.connect(durability)?;
         }
-    }
+        let result = work(&mut **connection);
+        lost = matches!(&result, Err(error) if error.kind == TargetErrorKind::Lost);
+        if lost {
+            tracing::warn!("the connection was lost and is made again");
+            env.lost.store(true, Ordering::SeqCst);
+        }
+        result
+    })
 }
 
 /// Writes a batch to its end: committed, or each of its documents accounted for.
@@ -152,7 +154,7 @@ fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: b
         let skip: Vec<usize> = failed.iter().map(|(index, _)| *index).collect();
         let result = attempt::attempt(env, &mut **locked(connection), items, &skip, careful);
         // Whatever went wrong, the next attempt looks at what the database really holds.
-        careful = true;
+        let looked = std::mem::replace(&mut careful, true) || !env.fresh;
         match result {
             Ok(mut done) => {
                 for (index, problem) in failed {
@@ -169,6 +171,8 @@ fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: b
                     done.extend(write_from(env, connection, second, true)?);
                     return Ok(done);
                 }
+                // Who looks knows whose key it is that stands in the way.
+                TargetErrorKind::Data if !looked => {}
                 TargetErrorKind::Data if !matches!(items[0], Item::Reject(_)) => {
                     turn_into_reject(items, 0, refused(&error));
                 }

@@ -25,7 +25,9 @@ pub type Resolved = HashMap<String, Uuid>;
 /// References whose meaning may have changed: kind and text.
 pub type References = BTreeSet<(&'static str, String)>;
 
-/// Finds the rows for references to one kind: by legacy id first, by natural key after that.
+/// Finds the rows for references to one kind: by legacy id first, by natural key after that. A
+/// placeholder under the id gives way to a row with the natural key: nobody knew of that row when
+/// the placeholder was made.
 ///
 /// `adopted`: whether a document may stand in a row with another id than the derived one.
 pub fn resolve(
@@ -60,10 +62,10 @@ pub fn resolve(
         by_id.entry(format.referenced_id(kind, &reference)).or_default().push(reference);
     }
     let wanted: Vec<Uuid> = by_id.keys().copied().collect();
+    let mut placeholders = Resolved::new();
     for row in rows_in(connection, table, 0, &uuids(&wanted))? {
-        for reference in by_id.get(&row.id()).into_iter().flatten() {
-            resolved.insert(reference.clone(), row.id());
-        }
+        let found = if format.is_placeholder(table, &row) { &mut placeholders } else { &mut resolved };
+        found.extend(by_id.get(&row.id()).into_iter().flatten().map(|reference| (reference.clone(), row.id())));
     }
     for &column in table.natural_key {
         let wanted: Vec<Value> = missing(&resolved).into_iter().map(Value::Text).collect();
@@ -73,38 +75,52 @@ pub fn resolve(
             }
         }
     }
+    for (reference, row) in placeholders {
+        resolved.entry(reference).or_insert(row);
+    }
     Ok(resolved)
 }
 
+/// What [`fill`] found and made.
+#[derive(Default)]
+pub struct Filled {
+    pub resolved: Resolved,
+    /// References that mean something only now.
+    pub made: References,
+    /// Placeholders inserted, by table.
+    pub placeholders: Vec<(&'static str, u64)>,
+}
+
 /// Resolves references, each with the time for a placeholder, and makes the placeholders that are
-/// missing. Returns what they mean, and the references that mean something only now.
+/// missing.
 pub fn fill(
     env: &Env,
     connection: &mut dyn Connection,
     careful: bool,
     wanted: &[(Reference, &str, Instant)],
-) -> Result<(Resolved, References), TargetError> {
-    let mut resolved = Resolved::new();
-    let mut made = References::new();
+) -> Result<Filled, TargetError> {
+    let mut filled = Filled::default();
     let kinds: BTreeSet<&'static str> = wanted.iter().map(|(reference, ..)| reference.kind).collect();
     for kind in kinds {
         let of_kind = || wanted.iter().filter(|(reference, ..)| reference.kind == kind);
         let texts: BTreeSet<String> = of_kind().map(|(_, text, _)| text.to_string()).collect();
-        resolved.extend(resolve(connection, env.format, kind, &texts, careful)?);
+        filled.resolved.extend(resolve(connection, env.format, kind, &texts, careful)?);
         let mut placeholders: BTreeMap<Uuid, Row> = BTreeMap::new();
         for (reference, text, time) in of_kind() {
-            if reference.missing == Missing::Placeholder && !resolved.contains_key(*text) {
+            if reference.missing == Missing::Placeholder && !filled.resolved.contains_key(*text) {
                 let row = env.format.placeholder(kind, text, *time);
-                resolved.insert(text.to_string(), row.id());
+                filled.resolved.insert(text.to_string(), row.id());
                 placeholders.entry(row.id()).or_insert(row);
-                made.insert((kind, text.to_string()));
+                filled.made.insert((kind, text.to_string()));
             }
         }
         if !placeholders.is_empty() {
-            connection.insert(kind_of(env.format, kind).main, &placeholders.into_values().collect::<Vec<_>>())?;
+            let table = kind_of(env.format, kind).main;
+            filled.placeholders.push((table.name, placeholders.len() as u64));
+            connection.insert(table, &placeholders.into_values().collect::<Vec<_>>())?;
         }
     }
-    Ok((resolved, made))
+    Ok(filled)
 }
 
 /// Rows whose column equals one of the values.
@@ -143,16 +159,42 @@ pub fn settle_waiting(
     if waiting.is_empty() {
         return Ok(changed);
     }
-    let resolved = resolve(connection, format, kind, &keys, true)?;
+    let mut resolved = resolve(connection, format, kind, &keys, true)?;
+    make_placeholders(connection, format, kind, &waiting, &mut resolved)?;
     let mut left = BTreeSet::new();
     for document in waiting {
         let means = document.reference.as_ref().and_then(|reference| resolved.get(reference)).copied();
         settle(connection, format, kind, document, means, &mut changed, &mut left)?;
     }
     for row in left {
-        drop_if_unused_placeholder(connection, format, kind, row)?;
+        if drop_if_unused_placeholder(connection, format, kind, row)? {
+            *changed.entry(kind_of(format, kind).main.name).or_default() += 1;
+        }
     }
     Ok(changed)
+}
+
+/// Stand-ins for references that mean nothing any more, where a column must refer to something.
+fn make_placeholders(
+    connection: &mut dyn Connection,
+    format: &dyn Format,
+    kind: &'static str,
+    waiting: &[LedgerDocument],
+    resolved: &mut Resolved,
+) -> Result<(), TargetError> {
+    let needs_one = |document: &&LedgerDocument| {
+        let columns = kind_of(format, &document.kind).main.columns.iter();
+        let mut references = columns.filter_map(|column| column.reference);
+        references.any(|reference| reference.kind == kind && reference.missing == Missing::Placeholder)
+    };
+    for document in waiting.iter().filter(needs_one) {
+        if let Some(reference) = document.reference.as_ref().filter(|reference| !resolved.contains_key(*reference)) {
+            let row = format.placeholder(kind, reference, document.base_time);
+            resolved.insert(reference.clone(), row.id());
+            connection.insert(kind_of(format, kind).main, &[row])?;
+        }
+    }
+    Ok(())
 }
 
 /// Points one document's rows at `means`; rows that they pointed at before go into `left`.
@@ -167,10 +209,7 @@ fn settle(
 ) -> Result<(), TargetError> {
     let parts = rows_in(connection, &RESIDUE, r::DOCUMENT_ID, &[Value::Uuid(document.id)])?;
     for (number, part) in parts.into_iter().enumerate() {
-        let Some((table, column, missing)) = referring(format, kind, &part) else { continue };
-        if means.is_none() && missing == Missing::Placeholder {
-            continue;
-        }
+        let Some((table, column)) = referring(format, kind, &part) else { continue };
         let recorded = part.0[r::ROW_DIGESTS].as_bytes().unwrap_or_default().to_vec();
         let row_ids: Vec<Uuid> = unpack_ids(part.0[r::ROW_IDS].as_bytes().unwrap_or_default()).collect();
         let live: HashMap<Uuid, Row> =
@@ -210,12 +249,14 @@ fn settle(
 }
 
 /// The part's table with its column that refers to the kind.
-fn referring(format: &dyn Format, kind: &str, part: &Row) -> Option<(&'static Table, usize, Missing)> {
+fn referring(format: &dyn Format, kind: &str, part: &Row) -> Option<(&'static Table, usize)> {
     let name = part.0[r::TABLE_NAME].as_text()?;
     let table = format.tables().iter().find(|table| table.name == name)?;
-    table.columns.iter().enumerate().find_map(|(at, column)| {
-        column.reference.filter(|reference| reference.kind == kind).map(|reference| (*table, at, reference.missing))
-    })
+    table
+        .columns
+        .iter()
+        .enumerate()
+        .find_map(|(at, column)| column.reference.filter(|reference| reference.kind == kind).map(|_| (*table, at)))
 }
 
 /// The natural keys that rows of others hold already under the new reference.
@@ -265,13 +306,13 @@ pub fn is_referred_to(
     Ok(false)
 }
 
-/// A placeholder that nobody refers to any more has no reason to be.
+/// A placeholder that nobody refers to any more has no reason to be. Returns whether one was deleted.
 pub fn drop_if_unused_placeholder(
     connection: &mut dyn Connection,
     format: &dyn Format,
     kind: &str,
     row: Uuid,
-) -> Result<(), TargetError> {
+) -> Result<bool, TargetError> {
     let table = kind_of(format, kind).main;
     let rows = rows_in(connection, table, 0, &[Value::Uuid(row)])?;
     let unused = rows.iter().any(|row| format.is_placeholder(table, row))
@@ -280,5 +321,5 @@ pub fn drop_if_unused_placeholder(
     if unused {
         connection.delete(table, &Filter::In { column: 0, values: &[Value::Uuid(row)] })?;
     }
-    Ok(())
+    Ok(unused)
 }

@@ -23,6 +23,9 @@ use super::live;
 use super::references::{fill, References};
 use super::Env;
 
+/// Noted for every row that was taken over.
+pub(super) const ADOPTED: Note = Note { code: "adopted", pointer: String::new() };
+
 /// A document's rows on their way from what they are to what they are to be.
 pub struct Replacement<'a, 'e> {
     pub(super) env: &'a Env<'e>,
@@ -97,6 +100,8 @@ impl<'a, 'e> Replacement<'a, 'e> {
                 return Ok(Begun::Conflict(edits));
             }
             replacement.rows = look.rows;
+            // What was adopted once stays so.
+            replacement.adoptions = vec![ADOPTED; known.notes_with(ADOPTED.code)];
             if source.document.kind.phase == Phase::Users {
                 let kind = source.document.kind.name;
                 replacement.settle.extend(look.natural_texts.into_iter().map(|text| (kind, text)));
@@ -173,7 +178,10 @@ impl<'a, 'e> Replacement<'a, 'e> {
     pub fn finish(mut self, notes: &mut Vec<Note>) -> Result<Replaced, ReplaceError> {
         let foreign = self.rows.foreign();
         if foreign > 0 && self.env.prefer == Prefer::Neither {
-            let found = format!("{foreign} rows in the database that were added there and are not in the file");
+            let found = match self.known {
+                Some(_) => live::edits(&format!("{foreign} added")),
+                None => format!("{foreign} rows below it that transload did not write"),
+            };
             return Err(ReplaceError::Conflict(found));
         }
         for table in self.env.format.tables().iter().rev() {
@@ -212,12 +220,13 @@ impl<'a, 'e> Replacement<'a, 'e> {
                 })
                 .collect();
             let wanted: Vec<_> = texts.iter().map(|text| (reference, text.as_str(), self.source.base_time)).collect();
-            let (resolved, made) = fill(self.env, self.connection, true, &wanted)?;
-            self.settle.extend(made);
+            let filled = fill(self.env, self.connection, true, &wanted)?;
+            self.settle.extend(filled.made);
+            filled.placeholders.into_iter().for_each(|(table, count)| self.count(table, count as usize));
             for row in rows.iter_mut() {
                 if let Value::Reference(text) = &row.0[at] {
                     self.reference = Some(self.env.format.reference_key(reference.kind, text));
-                    row.0[at] = resolved.get(text).copied().map_or(Value::Null, Value::Uuid);
+                    row.0[at] = filled.resolved.get(text).copied().map_or(Value::Null, Value::Uuid);
                 }
             }
         }
