@@ -34,6 +34,10 @@ mod claims;
 mod conflicts;
 #[path = "lifecycle/dry_run.rs"]
 mod dry_run;
+#[path = "lifecycle/failures.rs"]
+mod failures;
+#[path = "lifecycle/files.rs"]
+mod files;
 #[path = "lifecycle/references.rs"]
 mod references;
 #[path = "lifecycle/rejects.rs"]
@@ -42,9 +46,13 @@ mod rejects;
 mod removed;
 #[path = "lifecycle/selection.rs"]
 mod selection;
+#[path = "lifecycle/servers.rs"]
+mod servers;
 #[path = "lifecycle/signals.rs"]
 mod signals;
 #[path = "lifecycle/unchanged.rs"]
 mod unchanged;
+#[path = "lifecycle/values.rs"]
+mod values;
 #[path = "lifecycle/world.rs"]
 mod world;

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use crate::config::ConfigError;
 use crate::model::path::escape_controls;
+use crate::schema::SchemaError;
 use crate::target::TargetError;
 
 use super::console;
@@ -70,6 +71,9 @@ impl From<ConfigError> for Failure {
 fn hint_of(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<ConfigError>() {
         return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<SchemaError>() {
+        return error.hint().map(str::to_owned);
     }
     error.downcast_ref::<TargetError>().and_then(|error| error.hint.clone())
 }

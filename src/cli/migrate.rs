@@ -85,8 +85,9 @@ fn run_report(
     report: &Report,
     again: String,
 ) -> RunReport {
-    let unfinished =
-        report.stopped.is_some() || report.account.findings.iter().any(|finding| finding.what == What::Failed);
+    // What could not be read this time may be read the next time.
+    let again_later = |what| matches!(what, What::Failed | What::Unreadable);
+    let unfinished = report.stopped.is_some() || report.account.findings.iter().any(|it| again_later(it.what));
     RunReport {
         command,
         run: report.run,

@@ -10,6 +10,7 @@ pub mod exit;
 pub mod failure;
 pub mod generate;
 mod human;
+mod json;
 pub mod logging;
 pub mod migrate;
 pub mod progress;

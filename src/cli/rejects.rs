@@ -22,6 +22,7 @@ use super::failure::Failure;
 use super::migrate::{migrate, MigrateOptions};
 
 use super::human::{bytes, columns, Side};
+use super::json;
 use super::print;
 
 /// Runs `rejects`.
@@ -259,8 +260,7 @@ pub fn write_list_json(out: &mut dyn Write, rejects: &[RejectView]) -> io::Resul
 }
 
 pub fn write_one_json(out: &mut dyn Write, reject: &RejectView) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, reject)?;
-    writeln!(out)
+    json::write_line(out, reject)
 }
 
 /// Everything about one reject.

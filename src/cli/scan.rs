@@ -18,6 +18,7 @@ use super::engine::{self, Watch};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::human::{bytes, columns, thousands, Side};
+use super::json;
 use super::print;
 use super::rejects::RejectView;
 use super::summary::{not_migrated_lines, shown, write_counts, write_not_migrated, NotMigratedLine};
@@ -204,8 +205,7 @@ pub fn write_json(out: &mut dyn Write, report: &ScanReport) -> io::Result<()> {
         not_migrated: not_migrated_lines(&report.not_migrated),
         warnings: &report.warnings,
     };
-    serde_json::to_writer(&mut *out, &object)?;
-    writeln!(out)
+    json::write_line(out, &object)
 }
 
 #[cfg(test)]

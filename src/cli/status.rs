@@ -22,6 +22,7 @@ use super::failure::Failure;
 use super::{engine, print};
 
 use super::human::{columns, duration, thousands, Side};
+use super::json;
 
 /// Runs `status`.
 pub fn run(args: &StatusArgs, config: &Config) -> Result<Exit, Failure> {
@@ -152,8 +153,7 @@ pub fn write_text(out: &mut dyn Write, report: &StatusReport) -> io::Result<()> 
 }
 
 pub fn write_json(out: &mut dyn Write, report: &StatusReport) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, report)?;
-    writeln!(out)
+    json::write_line(out, report)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::model::Summary;
 use crate::pipeline::{Finding, What};
 
 use super::human::{bytes, columns, duration, per_second, thousands, Side};
+use super::json;
 
 /// The version of the JSON object. It grows when a member changes its meaning or goes away.
 pub const VERSION: u32 = 1;
@@ -199,8 +200,7 @@ pub fn write_findings(out: &mut dyn Write, findings: &[Finding]) -> io::Result<(
 }
 
 pub fn write_json(out: &mut dyn Write, summary: &Summary, findings: &[Finding], report: &RunReport) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Object::new(summary, findings, report))?;
-    writeln!(out)
+    json::write_line(out, &Object::new(summary, findings, report))
 }
 
 /// The JSON object, in the order of its members.

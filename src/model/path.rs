@@ -97,21 +97,23 @@ impl Ord for RelPath {
 /// Text that is safe on a terminal and on one line: control characters, line separators and
 /// characters that turn the writing direction become `\u{..}`.
 pub fn escape_controls(text: &str) -> String {
-    let hostile = |c: char| {
-        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(hostile) {
+    if !text.contains(is_hostile) {
         return text.to_owned();
     }
     let mut safe = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if hostile(c) {
+        if is_hostile(c) {
             safe.extend(c.escape_default());
         } else {
             safe.push(c);
         }
     }
     safe
+}
+
+/// Whether a terminal may take the character for more than itself.
+pub fn is_hostile(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! They are reported and their rows stay; only `--prune` takes them out, and never rows that were
 //! edited since. A user that others refer to leaves a placeholder.
 
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -11,7 +12,8 @@ use uuid::Uuid;
 use crate::format::Format;
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{documents as d, rejects as r, residue, DOCUMENTS, REJECTS, RESIDUE};
-use crate::model::{RelPath, Row, Value};
+use crate::model::{ids, Class, Membership, RelPath, Row, Value};
+use crate::source::{shape_of, Shape};
 use crate::target::{in_transaction, select_all, Connection, Filter, TargetError};
 
 use super::account::{Account, What};
@@ -36,7 +38,7 @@ pub fn settle_removed(
     connection.select(&DOCUMENTS, &Filter::All, &mut |row| match LedgerDocument::from_row(&row) {
         Ok(document) => {
             if let Some(kind) = options.kinds.iter().find(|kind| kind.name == document.kind) {
-                if !any_exists(root, &document.paths()) {
+                if !is_there(format, options, root, document.id, &document.paths()) {
                     // What refers goes before what it refers to.
                     gone.push((std::cmp::Reverse(kind.phase), document.id));
                 }
@@ -157,7 +159,7 @@ fn forget_rejects(
     for reject in select_all(connection, &REJECTS, &Filter::All)? {
         let reject = LedgerReject::from_row(&reject)?;
         let asked_for = options.kinds.iter().any(|kind| kind.name == reject.kind);
-        if asked_for && !any_exists(root, &reject.paths()) {
+        if asked_for && !is_there(format, options, root, reject.document, &reject.paths()) {
             gone.push(Value::Uuid(reject.document));
         }
     }
@@ -168,12 +170,27 @@ fn forget_rejects(
     Ok(())
 }
 
-fn any_exists(root: &Path, paths: &[String]) -> bool {
-    // A file that cannot be looked at is not known to be gone.
-    paths.iter().any(|path| {
-        root.join(RelPath::from_text(path).as_path()).symlink_metadata().map_or_else(
-            |error| !matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory),
-            |_| true,
-        )
+/// Whether a document still has one of these files.
+fn is_there(format: &dyn Format, options: &Options, root: &Path, document: Uuid, paths: &[String]) -> bool {
+    paths.iter().map(|path| RelPath::from_text(path)).any(|path| {
+        let absolute = root.join(path.as_path());
+        match absolute.symlink_metadata() {
+            Ok(_) => {}
+            // A file that cannot be looked at is not known to be gone.
+            Err(error) => return !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        }
+        let is_its = |member: &Membership| {
+            let (kind, key) = (member.kind.name, member.key.as_str());
+            document == ids::document(kind, key) || document == ids::twin(kind, key, &path.to_text())
+        };
+        match format.classify(&path) {
+            Class::Document(member) => is_its(&member),
+            // A session file that became a list is the history of another chat now.
+            Class::ByShape { object, otherwise } => match shape_of(&absolute, options.follow_links) {
+                Shape::Object => is_its(&object),
+                Shape::Other => is_its(&otherwise),
+            },
+            Class::NotMigrated { .. } => false,
+        }
     })
 }

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::world::{history, memory, message, session, user, World};
+use crate::world::{assert_same, history, memory, message, session, user, World};
 
 /// The seed, loaded and watched.
 fn loaded(world: &World) {
@@ -146,6 +146,42 @@ fn a_changed_chat_too_large_to_be_held_changes_exactly_its_rows(world: &World) {
     assert_eq!(contents(world, "big"), contents_of(false));
 }
 
+fn a_chat_too_large_to_be_held_that_breaks_keeps_its_rows(world: &World) {
+    world.seed();
+    let args = ["--whole-bytes", "600", "--batch-rows", "7"];
+    let texts: Vec<String> = (1..=40).map(|at| format!("message {at}")).collect();
+    let whole = history(&texts.iter().map(String::as_str).collect::<Vec<_>>()).to_string();
+    world.write("chat_sessions/big.json", &whole);
+    world.write("chat_sessions/broken.json", &whole[..whole.len() - 1]);
+    assert_eq!(world.migrate(&args).said(), "1: 8 loaded, 1 rejected; 57 rows");
+    assert_eq!(world.value("SELECT count(*) FROM chat_sessions WHERE chat_id = 'broken'"), "0");
+    world.watch();
+    world.write("chat_sessions/big.json", &whole[..whole.len() - 1]);
+    let run = world.migrate(&args);
+    assert_eq!(run.said(), "1: 7 unchanged, 2 rejected; 0 rows");
+    assert_eq!(run.summary()["reasons"], json!({"truncated": 2}));
+    assert_eq!(world.touched(), [""; 0]);
+    world.write("chat_sessions/big.json", &whole);
+    world.write("chat_sessions/broken.json", &whole);
+    assert_eq!(world.migrate(&args).said(), "0: 1 loaded, 1 updated, 7 unchanged; 41 rows");
+}
+
+fn a_file_that_becomes_another_document_leaves_its_old_one(world: &World) {
+    loaded(world);
+    // As an object it is the session file of c9, as a list the history of a chat `c9_session`.
+    world.json("chat_sessions/c9_session.json", &session("c9", json!("ada")));
+    world.write("chat_sessions/c8_session.json", "{");
+    assert_eq!(world.migrate(&[]).said(), "1: 1 loaded, 7 unchanged, 1 rejected; 1 rows");
+    world.json("chat_sessions/c9_session.json", &history(&["one"]));
+    world.json("chat_sessions/c8_session.json", &history(&["one"]));
+    assert_eq!(world.migrate(&[]).said(), "0: 2 loaded, 7 unchanged, 1 removed; 4 rows");
+    assert_eq!(world.run(&["rejects", "list"]).stdout, "no rejects\n");
+    assert_eq!(world.migrate(&["--prune"]).said(), "0: 9 unchanged, 1 removed, 1 pruned; 1 rows");
+    let fresh = world.with_another_database("fresh");
+    assert_eq!(fresh.migrate(&[]).code, 0);
+    assert_same(&world.content(), &fresh.content());
+}
+
 fn files_that_move_to_the_data_directory_stay_the_same_documents(world: &World) {
     loaded(world);
     std::fs::create_dir(world.source().join("data")).expect("made");
@@ -171,5 +207,7 @@ on_every_target!(
     memory_entries_come_change_and_go_one_by_one,
     a_memory_file_that_is_emptied_and_filled_again_keeps_its_user,
     a_changed_chat_too_large_to_be_held_changes_exactly_its_rows,
+    a_chat_too_large_to_be_held_that_breaks_keeps_its_rows,
+    a_file_that_becomes_another_document_leaves_its_old_one,
     files_that_move_to_the_data_directory_stay_the_same_documents,
 );

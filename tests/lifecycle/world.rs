@@ -173,8 +173,7 @@ impl World {
 
     /// Starts the program; see [`Running`].
     pub fn start(&self, arguments: &[&str]) -> Running {
-        let mut command = self.command(arguments);
-        Running(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")))
+        Running::start(&mut self.command(arguments))
     }
 
     /// Locks a file of the source, as the application does while it writes: a run cannot get past
@@ -372,6 +371,11 @@ impl Held {
 pub struct Running(Option<Child>);
 
 impl Running {
+    pub fn start(command: &mut Command) -> Running {
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running(Some(command.spawn().expect("the program starts")))
+    }
+
     pub fn signal(&self, name: &str) {
         let process = self.0.as_ref().expect("it runs").id().to_string();
         let status = Command::new("kill").args([&format!("-{name}"), &process]).status();

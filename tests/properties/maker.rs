@@ -5,6 +5,9 @@ use transload::model::DocumentKind;
 
 use crate::support::chance::Chance;
 
+/// Makes one value.
+type Make = fn(&mut Maker) -> String;
+
 /// Makes documents; the same numbers make the same ones.
 pub struct Maker {
     pub chance: Chance,
@@ -157,7 +160,7 @@ impl Maker {
     }
 
     /// An object with most of these members in a random order; some are of another type.
-    fn shaped(&mut self, members: &[(&str, fn(&mut Maker) -> String)]) -> String {
+    fn shaped(&mut self, members: &[(&str, Make)]) -> String {
         let mut made: Vec<(String, String)> = Vec::new();
         for (name, make) in members {
             if self.in_thousand(100) {
@@ -179,7 +182,7 @@ impl Maker {
         object(&made)
     }
 
-    fn list(&mut self, size: u64, make: fn(&mut Maker) -> String) -> String {
+    fn list(&mut self, size: u64, make: Make) -> String {
         let items: Vec<String> = (0..size).map(|_| make(self)).collect();
         let between = self.pick(&[",", ",\n    ", " , "]);
         format!("[{}]", items.join(between))
@@ -187,7 +190,7 @@ impl Maker {
 
     fn message(&mut self) -> String {
         // Content and role are required: what leaves one out rejects the whole chat.
-        let mut members: Vec<(&str, fn(&mut Maker) -> String)> = vec![
+        let mut members: Vec<(&str, Make)> = vec![
             ("id", Maker::id),
             ("metadata", Maker::php_map),
             ("created_at", |maker| maker.pick(&TIMES).into()),
@@ -249,8 +252,7 @@ impl Maker {
             ("last_message_at", |maker| maker.pick(&TIMES).into()),
             ("message_count", |maker| maker.chance.below(9).to_string()),
             ("metadata", |maker| {
-                let texts: [(&str, fn(&mut Maker) -> String); 2] =
-                    [("title", Maker::string), ("profile", Maker::string)];
+                let texts: [(&str, Make); 2] = [("title", Maker::string), ("profile", Maker::string)];
                 maker.shaped(&texts)
             }),
         ]);

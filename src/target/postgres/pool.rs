@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use r2d2::{ManageConnection, Pool, PooledConnection};
+use r2d2::{ManageConnection, NopErrorHandler, Pool, PooledConnection};
 
 use super::session::{Opener, Session};
 use crate::target::{TargetError, TargetErrorKind};
@@ -67,6 +67,8 @@ impl Sessions {
             .min_idle(Some(0))
             .idle_timeout(Some(idle_timeout).filter(|limit| !limit.is_zero()))
             .max_lifetime(None)
+            // What r2d2 would log, an idle session that was closed, is replaced and nobody's concern.
+            .error_handler(Box::new(NopErrorHandler))
             .connection_timeout(PATIENCE.saturating_add(reaching))
             .build_unchecked(Manager { opener });
         Sessions { pool }
