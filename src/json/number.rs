@@ -1,8 +1,13 @@
 //! Numbers as exact decimals, from their spelling and never through a double.
 
+use std::borrow::Cow;
+
 /// One spelling for every spelling of the same value: `1.10`, `1.1` and `11e-1` give `11e-1`;
 /// all zeros give `0`.
-pub fn canonical(spelling: &str) -> String {
+pub fn canonical(spelling: &str) -> Cow<'_, str> {
+    if is_plain(spelling) {
+        return spelling.into();
+    }
     let (negative, digits, exponent) = split(spelling);
     let digits = digits.as_str();
     let stripped = digits.trim_start_matches('0');
@@ -13,9 +18,16 @@ pub fn canonical(spelling: &str) -> String {
     let exponent = add_decimal(&exponent, (stripped.len() - significant.len()) as i128);
     let sign = if negative { "-" } else { "" };
     match exponent.as_str() {
-        "0" => format!("{sign}{significant}"),
-        _ => format!("{sign}{significant}e{exponent}"),
+        "0" => format!("{sign}{significant}").into(),
+        _ => format!("{sign}{significant}e{exponent}").into(),
     }
+}
+
+/// An integer that is its own canonical spelling, as most numbers are: digits only, the first and
+/// the last of them not 0.
+fn is_plain(spelling: &str) -> bool {
+    let digits = spelling.strip_prefix('-').unwrap_or(spelling).as_bytes();
+    digits.iter().all(u8::is_ascii_digit) && digits.first() != Some(&b'0') && digits.last() != Some(&b'0')
 }
 
 /// Whether `jsonb` prints the number as it was spelled. It writes exponents out and drops the sign
@@ -30,6 +42,10 @@ pub fn jsonb_keeps(spelling: &str) -> bool {
 /// Whether the number has at most `before` digits before the decimal point and `after` behind it,
 /// written out without an exponent (PostgreSQL's `numeric`: 131072 and 16383).
 pub fn fits_digits(spelling: &str, before: u64, after: u64) -> bool {
+    let short = spelling.len() as u64 <= before.min(after);
+    if short && !spelling.contains(['e', 'E']) {
+        return true;
+    }
     let (_, digits, exponent) = split(spelling);
     let Ok(exponent) = exponent.parse::<i64>() else {
         // An exponent beyond 64 bits fits only a zero, and numeric refuses even that one.
@@ -74,7 +90,9 @@ mod tests {
 
     #[test]
     fn equal_values_have_one_spelling() {
-        let groups: [&[&str]; 5] = [
+        let groups: [&[&str]; 7] = [
+            &["7", "7.0", "70e-1"],
+            &["-105", "-105.0", "-1050e-1", "-1.05e2"],
             &["1.1", "1.10", "11e-1", "0.11E+1", "110e-2"],
             &["0", "-0", "0.00", "0e99", "-0.0E-7"],
             &["100", "1e2", "1.00e2", "100.0"],

@@ -3,6 +3,7 @@
 //! Only differences are written. A member whose column gives it back by the layout's own rule
 //! leaves no trace but its place in the shape, and a shape is written once a part.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::json::{self, Value};
@@ -110,8 +111,8 @@ pub fn respelling(value: &Value) -> Option<String> {
     match value {
         Value::Number(spelling) if !json::jsonb_keeps(spelling) => Some(format!("\"{spelling}\"")),
         Value::Array(items) => {
-            let changed: Vec<(String, String)> =
-                items.iter().enumerate().filter_map(|(at, item)| Some((at.to_string(), respelling(item)?))).collect();
+            let difference = |(at, item)| respelling(item).map(|difference| (usize::to_string(&at), difference));
+            let changed: Vec<(String, String)> = items.iter().enumerate().filter_map(difference).collect();
             (!changed.is_empty()).then(|| object(&[("i", object(&changed))]))
         }
         Value::Object(members) => {
@@ -120,8 +121,9 @@ pub fn respelling(value: &Value) -> Option<String> {
                 let keys: Vec<String> = members.iter().map(|(key, _)| key.to_string()).collect();
                 parts.push(("k", strings(&keys)));
             }
-            let changed: Vec<(String, String)> =
-                members.iter().filter_map(|(key, member)| Some((key.to_string(), respelling(member)?))).collect();
+            let difference =
+                |(key, member): &(Cow<str>, Value)| respelling(member).map(|difference| (key.to_string(), difference));
+            let changed: Vec<(String, String)> = members.iter().filter_map(difference).collect();
             if !changed.is_empty() {
                 parts.push(("m", object(&changed)));
             }
