@@ -62,6 +62,24 @@ fn the_first_in_path_order_loads_however_the_work_is_divided(world: &World) {
     }
 }
 
+fn the_first_in_path_order_loads_when_a_placeholder_stands_in_for_it(world: &World) {
+    rivals(world);
+    let whole = world.with_another_database("whole");
+    assert_eq!(whole.migrate(&[]).code, 1);
+    // Now the first one replaces a row, and the second would be a new one.
+    assert_eq!(world.migrate(&["--only", "memory"]).code, 0);
+    assert_eq!(world.migrate(&["--only", "users"]).findings(), REJECTS[2..]);
+    world.migrate(&[]);
+    let (mut left, mut right) = (world.content(), whole.content());
+    // The second memory file was loaded while nobody knew that both are of one user.
+    for table in ["user_memory", "users", "ledger.documents", "ledger.residue", "ledger.rejects"] {
+        left.remove(table);
+        right.remove(table);
+    }
+    assert_same(&left, &right);
+    assert_eq!(world.values("SELECT name FROM users WHERE clerk_id = 'clerk_ada'"), ["Ada"]);
+}
+
 fn a_scan_foretells_the_claims(world: &World) {
     rivals(world);
     let scan = world.bare_command(&["scan", "source", "--quiet"]).output().expect("the program starts");
@@ -157,6 +175,7 @@ fn a_name_that_is_no_document_of_its_own_claims_nothing(world: &World) {
 
 on_every_target!(
     the_first_in_path_order_loads_however_the_work_is_divided,
+    the_first_in_path_order_loads_when_a_placeholder_stands_in_for_it,
     a_scan_foretells_the_claims,
     what_is_loaded_keeps_its_claim_when_an_earlier_file_appears,
     a_copy_of_a_loaded_file_is_a_reject,
