@@ -541,7 +541,7 @@ fn has_the_expected_outcomes(
             is_the_expected_reject(path, file, line);
         }
         if let (Some(code), Some(document)) = (text(file, "note"), loaded.get(path)) {
-            let notes = document.text_or_json("notes");
+            let notes = document.json("notes");
             assert!(notes.contains(&format!("\"code\":\"{code}\"")), "{path}: {notes}");
         }
     }
@@ -578,12 +578,6 @@ fn is_the_expected_reject(path: &str, expected: &Value, line: &serde_json::Value
     }
     if let Some(first) = text(expected, "first") {
         assert!(line["detail"].as_str().unwrap().contains(&format!("`{first}`")), "{path}: {line}");
-    }
-}
-
-impl Row {
-    fn text_or_json(&self, column: &str) -> String {
-        self.json(column).to_owned()
     }
 }
 

@@ -8,15 +8,13 @@ mod support;
 
 #[path = "kills/edits.rs"]
 mod edits;
-#[path = "kills/place.rs"]
-mod place;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use place::{Database, Ended, Moment, Place};
 use support::chance::{self, Chance};
 use support::content::Content;
+use support::place::{Database, Ended, Moment, Place};
 use support::postgres::{Options as ServerOptions, PrivatePostgres};
 use transload::generate::{generate, Options};
 

@@ -143,12 +143,16 @@ pub enum Command {
 }
 
 impl Command {
-    /// The command's SOURCE argument.
+    /// The command's source, where it was given one.
     pub fn source(&self) -> Option<&Path> {
         match self {
             Command::Scan(args) => args.source.as_deref(),
             Command::Migrate(args) => args.source.as_deref(),
-            Command::Rejects(_) | Command::Status(_) | Command::Generate(_) => None,
+            Command::Rejects(args) => match &args.action {
+                RejectsAction::Export { source, .. } | RejectsAction::Retry { source, .. } => source.as_deref(),
+                RejectsAction::List { .. } | RejectsAction::Show { .. } | RejectsAction::Accept { .. } => None,
+            },
+            Command::Status(_) | Command::Generate(_) => None,
         }
     }
 }
@@ -230,9 +234,16 @@ pub enum RejectsAction {
         redact: bool,
     },
     /// Copy the rejects' files and reasons into a directory
-    Export { dir: PathBuf },
+    Export {
+        dir: PathBuf,
+        /// The root of the legacy files [default: the setting `source`]
+        #[arg(long, value_name = "DIR")]
+        source: Option<PathBuf>,
+    },
     /// Try the rejected documents again
     Retry {
+        /// The root of the legacy files [default: the setting `source`]
+        source: Option<PathBuf>,
         /// The summary as one JSON object on stdout
         #[arg(long)]
         json: bool,

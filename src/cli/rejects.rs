@@ -48,8 +48,8 @@ pub fn run(args: &RejectsArgs, config: &Config, quiet: bool) -> Result<Exit, Fai
             print(|out| if *json { write_one_json(out, &view) } else { write_one(out, &view) })?;
             Ok(Exit::Done)
         }
-        RejectsAction::Export { dir } => export(dir, &held, config),
-        RejectsAction::Retry { json } => {
+        RejectsAction::Export { dir, .. } => export(dir, &held, config),
+        RejectsAction::Retry { json, .. } => {
             drop(connection);
             retry(&held, config, *json, quiet)
         }

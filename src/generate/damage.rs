@@ -26,7 +26,7 @@ pub enum Expected {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damaged {
     pub path: RelPath,
-    /// [`Kind::name`].
+    /// Its short name, e.g. `truncated`.
     pub kind: &'static str,
     pub expected: Expected,
 }

@@ -6,6 +6,9 @@ use uuid::Uuid;
 
 use super::path::{escape_controls, RelPath};
 
+/// Ten thousand levels, or a key of a megabyte, would make a pointer that nobody reads.
+const LONGEST_POINTER: usize = 120;
+
 /// What is wrong, as a code that scripts can match on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
@@ -145,7 +148,13 @@ pub struct Flaw {
 }
 
 impl Flaw {
-    pub fn new(reason: Reason, file: usize, place: Place, detail: impl Into<String>) -> Flaw {
+    pub fn new(reason: Reason, file: usize, mut place: Place, detail: impl Into<String>) -> Flaw {
+        if let Some(pointer) = &mut place.pointer {
+            if let Some((end, _)) = pointer.char_indices().nth(LONGEST_POINTER) {
+                pointer.truncate(end);
+                pointer.push('…');
+            }
+        }
         Flaw { reason, file, place, detail: detail.into() }
     }
 }

@@ -4,8 +4,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Random numbers from a seed (SplitMix64).
 pub struct Chance {
-    seed: u64,
+    /// What is told when the test fails, if the seed was its own.
+    seed: Option<u64>,
     state: u64,
+}
+
+impl From<u64> for Chance {
+    /// A sequence whose seed somebody else keeps.
+    fn from(seed: u64) -> Chance {
+        Chance { seed: None, state: seed }
+    }
 }
 
 impl Chance {
@@ -17,7 +25,7 @@ impl Chance {
         });
         let of_test = blake3::hash(name.as_bytes());
         let of_test = u64::from_le_bytes(*of_test.as_bytes().first_chunk().expect("a hash has 32 bytes"));
-        Chance { seed, state: seed ^ of_test }
+        Chance { seed: Some(seed), state: seed ^ of_test }
     }
 
     pub fn next(&mut self) -> u64 {
@@ -46,8 +54,8 @@ impl Chance {
 
 impl Drop for Chance {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("to repeat this: TRANSLOAD_TEST_SEED={}", self.seed);
+        if let (Some(seed), true) = (self.seed, std::thread::panicking()) {
+            eprintln!("to repeat this: TRANSLOAD_TEST_SEED={seed}");
         }
     }
 }

@@ -7,4 +7,5 @@ pub mod chance;
 pub mod cli;
 pub mod content;
 pub mod dump;
+pub mod place;
 pub mod postgres;

@@ -173,7 +173,9 @@ impl Connection for PgConnection {
                 .run(
                     || format!("cannot make the staging table for `{}`", table.name),
                     |session, schemas| {
-                        let statements = sql::prepare_stage(&schemas.table(table), table);
+                        let staged = session.staged.entry(sql::stage(table)).or_default();
+                        let emptying = sql::Emptying::before(staged, rows.len());
+                        let statements = sql::prepare_stage(&schemas.table(table), table, emptying);
                         Ok(session.client.batch_execute(&statements)?)
                     },
                 )

@@ -75,13 +75,44 @@ fn stage_name(table: &Table) -> String {
     quote(&format!("transload_{owner}_{}", table.name))
 }
 
+/// How the staging table is emptied between two uses in one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emptying {
+    /// Quick, but the rows stay in the file until the transaction ends, and are passed over by
+    /// every later use.
+    Delete,
+    /// Takes a new file.
+    Truncate,
+}
+
+/// Rows that may lie dead in a staging table.
+const MOST_STAGED: usize = 2_000;
+
+impl Emptying {
+    /// For a staging table that `staged` rows went through and so many more are about to. A huge
+    /// document sends thousands of parts through it in one transaction: if all were only deleted,
+    /// each part would take longer than the one before.
+    pub fn before(staged: &mut usize, rows: usize) -> Emptying {
+        *staged += rows;
+        if *staged <= MOST_STAGED {
+            return Emptying::Delete;
+        }
+        *staged = rows;
+        Emptying::Truncate
+    }
+}
+
 /// Makes the staging table, or empties the one that is there. Made anew whenever it is missing,
 /// because a savepoint that is rolled back takes the table along. Its columns have the table's
 /// types and none of its constraints.
-pub fn prepare_stage(relation: &str, table: &Table) -> String {
+pub fn prepare_stage(relation: &str, table: &Table, emptying: Emptying) -> String {
+    let empty = match emptying {
+        Emptying::Delete => "DELETE FROM",
+        Emptying::Truncate => "TRUNCATE",
+    };
     format!(
         "CREATE TEMPORARY TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS AS SELECT {} FROM {relation} WITH NO DATA; \
-         DELETE FROM {}",
+         {empty} {}",
         stage_name(table),
         columns(table),
         stage(table)
@@ -126,6 +157,14 @@ mod tests {
     fn text_keys_are_ordered_by_their_bytes() {
         let sql = select("r", &ledger::VERSIONS, &Filter::All);
         assert!(sql.ends_with(r#" FROM r ORDER BY "schema_name" COLLATE "C", "number""#), "{sql}");
+    }
+
+    #[test]
+    fn few_rows_lie_dead_in_a_staging_table() {
+        let mut staged = 0;
+        let ways = [1_000, 1_000, 1_000, 1, 999, 1].map(|rows| Emptying::before(&mut staged, rows));
+        use Emptying::{Delete, Truncate};
+        assert_eq!(ways, [Delete, Delete, Truncate, Delete, Delete, Truncate]);
     }
 
     #[test]

@@ -103,11 +103,6 @@ pub fn flaw(error: &json::Error, bytes: &[u8], file: usize, from: (u64, u64), el
     let column = if line == 1 { column + from.1 - 1 } else { column };
     let mut pointer = element.map_or(String::new(), |at| format!("/{at}"));
     pointer.push_str(&error.pointer);
-    // Ten thousand levels would make a pointer that nobody reads.
-    if let Some((end, _)) = pointer.char_indices().nth(120) {
-        pointer.truncate(end);
-        pointer.push('…');
-    }
     let place = Place { line: Some(line + from.0 - 1), column: Some(column), pointer: Some(pointer) };
     Flaw::new(reason, file, place, error.detail)
 }

@@ -284,3 +284,32 @@ fn check_limits(value: &Value, pointer: &mut String, file: usize, context: &Deco
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::model::Limits;
+
+    #[test]
+    fn what_no_json_column_holds_is_refused_at_its_place() {
+        let limits =
+            Limits { json_number_digits: Some((5, 2)), json_string_bytes: 4, json_bytes: 30, text_bytes: 1 << 20 };
+        let base_time = Instant(0);
+        let context = DecodeContext { zone: TimeZone::UTC, limits, base_time, part_rows: 1, part_bytes: 1 };
+        let steps = [Step::Index(2)];
+        let refused = |text: &str| {
+            let value = json::parse(text.as_bytes()).unwrap();
+            let flaw = json_column(&value, Origin { file: 0, steps: &steps }, Some("metadata"), &context).err()?;
+            Some((flaw.reason, flaw.place.pointer.unwrap()))
+        };
+        let at = |reason, pointer: &str| Some((reason, format!("/2/metadata{pointer}")));
+        assert_eq!(refused("{\"a\":[12345.25,\"four\"],\"b\":\"é€\"}"), at(Reason::TextTooLong, "/b"));
+        assert_eq!(refused("{\"a\":[12345.25,\"four\"]}"), None);
+        assert_eq!(refused("{\"a\":[1,1e5]}"), at(Reason::NumberOutOfRange, "/a/1"));
+        assert_eq!(refused("{\"a\":0.125}"), at(Reason::NumberOutOfRange, "/a"));
+        assert_eq!(refused("{\"a\":{\"fives\":1}}"), at(Reason::TextTooLong, "/a"));
+        assert_eq!(refused("[1,2,3,4,5,6,7,8,9,10,11,12,13,14]"), at(Reason::TextTooLong, ""));
+    }
+}

@@ -1,4 +1,4 @@
-//! Where a campaign works: databases to be had, and the real program to be started and killed.
+//! Databases to be had, and the real program to be started, watched and killed.
 
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -13,8 +13,8 @@ use rusqlite::OpenFlags;
 use tempfile::TempDir;
 use transload::target::Target;
 
-use crate::support::content::{self, Content};
-use crate::support::postgres::{self as server, PrivatePostgres};
+use super::content::{self, Content};
+use super::postgres::{self as server, PrivatePostgres};
 
 /// How long a run may take at most; a loaded machine may take its time.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -57,6 +57,8 @@ pub struct Running {
 pub struct Ended {
     pub code: Option<i32>,
     pub time: Duration,
+    /// The most memory that it held at once, in bytes, as far as that was seen.
+    pub peak: u64,
     /// stdout and stderr.
     pub log: String,
 }
@@ -234,7 +236,9 @@ impl Running {
     }
 
     pub fn wait(mut self) -> Ended {
+        let mut peak = 0;
         while !self.has_ended() {
+            peak = peak.max(resident(self.child.id()));
             sleep(GLANCE);
             if self.started.elapsed() > LIMIT {
                 let _ = self.child.kill();
@@ -242,10 +246,25 @@ impl Running {
             }
         }
         let status = self.child.wait().expect("it is our child");
-        Ended { code: status.code(), time: self.started.elapsed(), log: self.said() }
+        Ended { code: status.code(), time: self.started.elapsed(), peak, log: self.said() }
     }
 
     fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
+}
+
+/// The memory of a process in bytes: on Linux the most that it ever held, elsewhere what it holds
+/// now; 0 if it is gone.
+fn resident(process: u32) -> u64 {
+    let of_status = fs::read_to_string(format!("/proc/{process}/status")).ok().and_then(|status| {
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+    });
+    let of_ps = || {
+        let asked = Command::new("ps").args(["-o", "rss=", "-p", &process.to_string()]).output().ok()?;
+        String::from_utf8_lossy(&asked.stdout).trim().parse::<u64>().ok()
+    };
+    let kib = if Path::new("/proc/self/status").exists() { of_status } else { of_ps() };
+    kib.unwrap_or(0) * 1024
 }

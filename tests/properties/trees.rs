@@ -1,0 +1,171 @@
+//! Any tree is accounted for to the last file, and a second run finds nothing to do.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+use transload::exec::{Progress, Stop};
+use transload::format::donna::tables::{KINDS, TABLES};
+use transload::format::donna::Donna;
+use transload::pipeline::{self, Job, Mode, Options, Prefer, Removed, Report};
+use transload::schema;
+use transload::target::sqlite::SqliteTarget;
+use transload::target::Target;
+
+use crate::cases;
+use crate::maker::Maker;
+use crate::support::content::Content;
+
+static DONNA: Donna = Donna;
+
+/// Few names, so that references are met and keys are claimed twice.
+const PATHS: [&str; 26] = [
+    "users/u1.json",
+    "users/u2.json",
+    "users/u3.json",
+    "users/67E55044-10b1-426f-9247-bb680e5fe0c8.json",
+    "users/67e55044-10b1-426f-9247-bb680e5fe0c8.json",
+    "data/users/u1.json",
+    "memory/u1.json",
+    "memory/clerk_1.json",
+    "memory/nobody.json",
+    "memory/system_oauth.json",
+    "chat_sessions/a.json",
+    "chat_sessions/a_session.json",
+    "chat_sessions/b.json",
+    "chat_sessions/b_session.json",
+    "chat_sessions/c_session.json",
+    "chat_sessions/d.json",
+    "data/chat_sessions/a.json",
+    "data/chat_sessions/d_session.json",
+    "conversations/x@example.com.json",
+    "mcp/storage/conversations/d41d8.json",
+    "mcp/storage/sessions/1.json",
+    "logs/error.log",
+    "logs/call_history.json",
+    "rate/1.json",
+    "notes.txt",
+    "chat_sessions/readme.md",
+];
+
+/// Writes some of the files; returns how many.
+fn write_tree(root: &Path, seed: u64, share: u64, noise: u64) -> u64 {
+    let mut maker = Maker::new(seed, noise);
+    let mut written = 0;
+    for path in PATHS {
+        if maker.chance.below(100) >= share && path != "users/u2.json" {
+            continue;
+        }
+        let kind = KINDS.iter().find(|kind| match kind.name {
+            "chats" => path.contains("chat_sessions/"),
+            name => path.contains(&format!("{name}/")),
+        });
+        let size = maker.chance.below(12);
+        let content = maker.content(kind.unwrap_or(&KINDS[0]), path, size);
+        let to = root.join(path);
+        fs::create_dir_all(to.parent().expect("it is below the root")).expect("a directory can be made");
+        fs::write(&to, content).expect("a file can be written");
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_764_547_200 + written);
+        File::options().append(true).open(&to).and_then(|file| file.set_modified(time)).expect("it is ours");
+        written += 1;
+    }
+    written
+}
+
+fn options(root: &Path, batch_rows: usize, batch_bytes: usize, whole_bytes: u64) -> Options {
+    Options {
+        kinds: KINDS.to_vec(),
+        documents: None,
+        zone: TimeZone::UTC,
+        follow_links: false,
+        whole_bytes,
+        batch_rows,
+        batch_bytes,
+        writers: 2,
+        prefer: Prefer::Neither,
+        removed: Removed::Keep,
+        mode: Mode::Real,
+        count_first: false,
+        rejects_directory: root.join("rejects"),
+    }
+}
+
+fn migrate(source: &Path, target: &dyn Target, options: &Options) -> Report {
+    let prepare = |connection: &mut dyn transload::target::Connection| {
+        schema::prepare(connection, "sqlite", "donna", &TABLES).map(|_| ()).map_err(Into::into)
+    };
+    let (stop, progress) = (Stop::new(), Progress::new());
+    let job = Job {
+        format: &DONNA,
+        source,
+        target,
+        prepare: &prepare,
+        options,
+        command: "test",
+        holder: "a test",
+        stop: &stop,
+        progress: &progress,
+        tick: &|_| {},
+    };
+    pipeline::migrate(&job).expect("the tree is migrated")
+}
+
+/// The equations, and that the ledger has what the account says.
+fn check(report: &Report, files: u64, content: &Content) -> Result<(), TestCaseError> {
+    let summary = &report.account.summary;
+    prop_assert_eq!(summary.check(), Ok(()));
+    prop_assert_eq!(summary.files.found, files);
+    let documents = &summary.documents;
+    prop_assert_eq!(documents.conflicts + documents.failed, 0, "{:?}", report.account.findings);
+    let loaded = documents.loaded + documents.updated + documents.unchanged;
+    prop_assert_eq!(loaded, content.rows("documents").len() as u64);
+    prop_assert_eq!(documents.rejected, content.rows("rejects").len() as u64, "{:?}", report.account.findings);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
+
+    #[test]
+    fn any_tree_is_accounted_for_and_a_second_run_writes_nothing(
+        seed in any::<u64>(),
+        share in 20u64..=100,
+        noise in prop_oneof![Just(0u64), Just(5), Just(60)],
+        batch_rows in 1usize..50,
+        batch_bytes in prop_oneof![Just(1_024usize), Just(1 << 20)],
+        whole_bytes in prop_oneof![Just(300u64), Just(4 << 20)],
+    ) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let source = directory.path().join("source");
+        let files = write_tree(&source, seed, share, noise);
+        let options = options(directory.path(), batch_rows, batch_bytes, whole_bytes);
+
+        let target = SqliteTarget::new(directory.path().join("a.db"));
+        let first = migrate(&source, &target, &options);
+        let content = Content::of(&target);
+        check(&first, files, &content)?;
+
+        let second = migrate(&source, &target, &options);
+        let documents = &second.account.summary.documents;
+        prop_assert_eq!(documents.loaded + documents.updated, 0, "{:?}", second.account.findings);
+        prop_assert_eq!(second.account.summary.rows, 0);
+        prop_assert_eq!(&second.account.findings, &first.account.findings);
+        let content_again = Content::of(&target);
+        check(&second, files, &content_again)?;
+        content_again.assert_is(&content, "a second run");
+
+        // However the rows were cut into batches and parts: the tables hold the same. What is
+        // held whole decides only how large a user, a memory file or a session may be.
+        let other = SqliteTarget::new(directory.path().join("b.db"));
+        let usual = super::trees::options(directory.path(), 1_000, 8 << 20, whole_bytes);
+        let third = migrate(&source, &other, &usual);
+        let content_of_other = Content::of(&other);
+        check(&third, files, &content_of_other)?;
+        for table in TABLES {
+            prop_assert_eq!(content_of_other.rows(table.name), content.rows(table.name));
+        }
+        prop_assert_eq!(content_of_other.rows("rejects"), content.rows("rejects"));
+    }
+}
