@@ -62,6 +62,30 @@ fn the_first_in_path_order_loads_however_the_work_is_divided(world: &World) {
     }
 }
 
+fn the_first_in_path_order_loads_when_a_placeholder_stands_in_for_it(world: &World) {
+    rivals(world);
+    let whole = world.with_another_database("whole");
+    assert_eq!(whole.migrate(&[]).code, 1);
+    // Now the first one replaces a row, and the second would be a new one.
+    assert_eq!(world.migrate(&["--only", "memory"]).code, 0);
+    assert_eq!(world.migrate(&["--only", "users"]).findings(), REJECTS[2..]);
+    // The second memory file was loaded while nobody knew that both are of one user. It stays as
+    // it is, whole, and is a reject from now on.
+    for _ in 0..2 {
+        let run = world.migrate(&[]);
+        assert_eq!((run.code, run.findings()), (1, REJECTS.map(str::to_owned).to_vec()));
+    }
+    assert_eq!(world.migrate(&[]).summary()["rows"], 0);
+    let of_clerk = "SELECT m.key, u.status FROM user_memory m JOIN users u ON u.id = m.user_id
+                    WHERE u.name IS NULL ORDER BY m.key";
+    assert_eq!(world.query(of_clerk), [["city", "placeholder"], ["shape", "placeholder"]]);
+    let (left, right) = (world.content(), whole.content());
+    for table in ["chat_sessions", "messages", "ledger.rejects"] {
+        assert_eq!(left[table], right[table], "{table}");
+    }
+    assert_eq!(world.values("SELECT name FROM users WHERE clerk_id = 'clerk_ada'"), ["Ada"]);
+}
+
 fn a_scan_foretells_the_claims(world: &World) {
     rivals(world);
     let scan = world.bare_command(&["scan", "source", "--quiet"]).output().expect("the program starts");
@@ -157,6 +181,7 @@ fn a_name_that_is_no_document_of_its_own_claims_nothing(world: &World) {
 
 on_every_target!(
     the_first_in_path_order_loads_however_the_work_is_divided,
+    the_first_in_path_order_loads_when_a_placeholder_stands_in_for_it,
     a_scan_foretells_the_claims,
     what_is_loaded_keeps_its_claim_when_an_earlier_file_appears,
     a_copy_of_a_loaded_file_is_a_reject,

@@ -162,15 +162,15 @@ fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: b
                 }
                 return Ok(done);
             }
+            // New documents go into the database before others are replaced, so this one may have
+            // come before who has its key now. One after the other, they go in path order.
+            Err(AttemptError::Flaw { flaw, .. }) if flaw.reason == Reason::DuplicateClaim && items.len() > 1 => {
+                return halves(env, connection, items);
+            }
             Err(AttemptError::Flaw { index, flaw }) => turn_into_reject(items, index, flaw),
             Err(AttemptError::Unreadable { index, problem }) => failed.push((index, problem)),
             Err(AttemptError::Target(error)) => match error.kind {
-                TargetErrorKind::Data if items.len() > 1 => {
-                    let (first, second) = items.split_at_mut(items.len() / 2);
-                    let mut done = write_from(env, connection, first, true)?;
-                    done.extend(write_from(env, connection, second, true)?);
-                    return Ok(done);
-                }
+                TargetErrorKind::Data if items.len() > 1 => return halves(env, connection, items),
                 // Who looks knows whose key it is that stands in the way.
                 TargetErrorKind::Data if !looked => {}
                 TargetErrorKind::Data if !matches!(items[0], Item::Reject(_)) => {
@@ -190,6 +190,14 @@ fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: b
             },
         }
     }
+}
+
+/// Narrows down which documents are at fault.
+fn halves(env: &Env, connection: &Shared, items: &mut [Item]) -> Result<Vec<Done>, WriteError> {
+    let (first, second) = items.split_at_mut(items.len() / 2);
+    let mut done = write_from(env, connection, first, true)?;
+    done.extend(write_from(env, connection, second, true)?);
+    Ok(done)
 }
 
 fn batch_error(items: &[Item], source: TargetError) -> WriteError {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::format::Format;
 use crate::model::digest;
 use crate::model::document::Anchor;
-use crate::model::ledger::{documents as d, residue as r, RESIDUE};
+use crate::model::ledger::{documents as d, residue as r, DOCUMENTS, RESIDUE};
 use crate::model::{ids, DocumentKind, Instant, Missing, Reference, Row, Table, Value};
 use crate::pipeline::ledger::{self, uuids, LedgerDocument};
 use crate::target::{select_all, Connection, Filter, TargetError};
@@ -198,6 +198,9 @@ fn make_placeholders(
 }
 
 /// Points one document's rows at `means`; rows that they pointed at before go into `left`.
+///
+/// Where another document's row has the place of one of them, all stay where they are, and the
+/// ledger forgets the document's content: the next look at its file finds out whose place it is.
 fn settle(
     connection: &mut dyn Connection,
     format: &dyn Format,
@@ -208,6 +211,7 @@ fn settle(
     left: &mut BTreeSet<Uuid>,
 ) -> Result<(), TargetError> {
     let parts = rows_in(connection, &RESIDUE, r::DOCUMENT_ID, &[Value::Uuid(document.id)])?;
+    let mut settled_parts = Vec::new();
     for (number, part) in parts.into_iter().enumerate() {
         let Some((table, column)) = referring(format, kind, &part) else { continue };
         let recorded = part.0[r::ROW_DIGESTS].as_bytes().unwrap_or_default().to_vec();
@@ -220,29 +224,36 @@ fn settle(
         for (id, recorded) in row_ids.iter().zip(recorded.chunks_exact(digest::ROW_DIGEST)) {
             let mut now: [u8; digest::ROW_DIGEST] = recorded.try_into().expect("chunks have this length");
             if let Some(row) = live.get(id) {
-                let unedited = digest::row(row) == now;
                 let mut settled = row.clone();
                 settled.0[column] = means.map_or(Value::Null, Value::Uuid);
-                if settled != *row && unedited && !taken.contains(&natural_key(table, column, &settled)) {
+                if settled == *row {
+                    // It points there already.
+                } else if digest::row(row) != now {
+                    tracing::warn!(document = %document.key, "a reference is not settled: its row was edited");
+                } else if taken.contains(&natural_key(table, column, &settled)) {
+                    document.digest = vec![0; document.digest.len()];
+                    connection.update(&DOCUMENTS, &[document.to_row()])?;
+                    return Ok(());
+                } else {
                     left.extend(row.0[column].as_uuid());
                     now = digest::row(&settled);
                     updates.push(settled);
-                } else if settled != *row {
-                    tracing::warn!(document = %document.key, "a reference is not settled: its row was edited, or its place is taken");
                 }
             }
             packed.push(*id, now);
         }
-        if updates.is_empty() {
-            continue;
+        if !updates.is_empty() {
+            let data = part.0[r::DATA].as_text().map(str::to_owned);
+            settled_parts.push((table, updates, residue_row(document.id, number, table.name, packed, data)));
         }
+    }
+    for (table, updates, residue) in settled_parts {
         connection.update(table, &updates)?;
         *changed.entry(table.name).or_default() += updates.len() as u64;
-        let data = part.0[r::DATA].as_text().map(str::to_owned);
-        connection.update(&RESIDUE, &[residue_row(document.id, number, table.name, packed, data)])?;
+        connection.update(&RESIDUE, &[residue])?;
         if kind_of(format, &document.kind).anchor == Anchor::Referenced {
             document.row_id = means;
-            connection.update(&crate::model::ledger::DOCUMENTS, &[document.to_row()])?;
+            connection.update(&DOCUMENTS, &[document.to_row()])?;
         }
     }
     Ok(())
