@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 6] = [
     &["pipeline", "export", "verify", "schema", "bench", "generate"],
     &["exec", "format", "source", "target"],
     &["model"],
-    &["json"],
+    &["json", "node"],
 ];
 
 /// Crates that talk to a database.

@@ -4,6 +4,7 @@
 //! pure: it gets a document's content and gives rows and residue, and does no I/O of its own.
 
 pub mod donna;
+pub mod proof;
 
 use std::io;
 use std::ops::ControlFlow;
@@ -13,6 +14,8 @@ use jiff::tz::TimeZone;
 use crate::model::{
     Class, Content, DecodeError, Decoded, Document, DocumentKind, Instant, Limits, Part, Phase, RelPath, Row, Table,
 };
+
+use proof::{Facts, Held, NextPart, RebuildError, TakeExpected, TakePiece, Unexpected};
 
 /// Every format that is built in.
 pub static FORMATS: [&dyn Format; 1] = [&donna::Donna];
@@ -70,6 +73,18 @@ pub trait Format: Send + Sync {
         context: &DecodeContext,
         emit: &mut Emit,
     ) -> Result<Decoded, DecodeError>;
+
+    /// Writes a document again from its rows and residue, by `docs/residue.md`: the inverse of
+    /// decoding, of which it knows nothing.
+    ///
+    /// Pieces of one file come in its order; histories and logs piece by piece, so that memory does
+    /// not grow with them. A row that is missing is left out.
+    fn rebuild(&self, held: &Held, parts: &mut NextPart, take: &mut TakePiece) -> Result<(), RebuildError>;
+
+    /// Reads a document's files by a second, independent reading of the layouts and says what every
+    /// column of every row must hold, in the document's order. References are
+    /// [`crate::model::Value::Reference`].
+    fn expect(&self, facts: &Facts, open: &Open, take: &mut TakeExpected) -> Result<(), Unexpected>;
 
     /// The id that a legacy reference to a document of this kind derives to.
     fn referenced_id(&self, kind: &str, reference: &str) -> uuid::Uuid;

@@ -1,13 +1,16 @@
 //! donna: a PHP assistant whose files live under one data directory.
 
 mod decode;
+mod expect;
 mod layout;
+mod rebuild;
 pub mod tables;
 
 use uuid::Uuid;
 
 use crate::model::{Class, DecodeError, Decoded, Document, DocumentKind, Instant, Phase, RelPath, Row, Table, Value};
 
+use super::proof::{Facts, Held, NextPart, RebuildError, TakeExpected, TakePiece, Unexpected};
 use super::{DecodeContext, Emit, Format, Open};
 
 /// The format `donna`.
@@ -45,6 +48,14 @@ impl Format for Donna {
         emit: &mut Emit,
     ) -> Result<Decoded, DecodeError> {
         decode::decode(document, open, context, emit)
+    }
+
+    fn rebuild(&self, held: &Held, parts: &mut NextPart, take: &mut TakePiece) -> Result<(), RebuildError> {
+        rebuild::rebuild(held, parts, take)
+    }
+
+    fn expect(&self, facts: &Facts, open: &Open, take: &mut TakeExpected) -> Result<(), Unexpected> {
+        expect::expect(facts, open, take)
     }
 
     fn referenced_id(&self, _kind: &str, reference: &str) -> Uuid {

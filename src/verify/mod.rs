@@ -1,0 +1,3 @@
+//! The proof that files and database say the same.
+
+pub mod outcome;
