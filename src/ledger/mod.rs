@@ -1,4 +1,4 @@
-//! The ledger's rows as typed values, and back.
+//! The ledger's rows as typed values, and back; what they mean is decided above.
 
 use uuid::Uuid;
 
@@ -201,6 +201,11 @@ fn foreign(table: &str) -> TargetError {
         format!("the ledger's table `{table}` holds a row that transload did not write"),
     )
     .with_hint("restore the ledger from a backup, or migrate into a fresh database")
+}
+
+/// The ids of a part's rows, from the packed form.
+pub fn unpack_ids(bytes: &[u8]) -> impl Iterator<Item = Uuid> + '_ {
+    bytes.chunks_exact(16).map(|id| Uuid::from_slice(id).expect("16 bytes are a UUID"))
 }
 
 pub fn documents(connection: &mut dyn Connection, ids: &[Uuid]) -> Result<Vec<LedgerDocument>, TargetError> {
