@@ -1,4 +1,5 @@
 //! The proof that files and database say the same.
 
 pub mod outcome;
+pub mod report;
 pub mod waivers;
