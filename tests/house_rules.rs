@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// From the top down. A module may import what stands in a lower line.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &["cli"],
     &["config"],
     &["pipeline", "export", "verify", "schema", "bench", "generate"],
+    &["ledger"],
     &["exec", "format", "source", "target"],
     &["model"],
     &["json", "node"],

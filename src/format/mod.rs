@@ -12,7 +12,8 @@ use std::ops::ControlFlow;
 use jiff::tz::TimeZone;
 
 use crate::model::{
-    Class, Content, DecodeError, Decoded, Document, DocumentKind, Instant, Limits, Part, Phase, RelPath, Row, Table,
+    Class, Content, DecodeError, Decoded, Document, DocumentKind, FileRole, Instant, Limits, Part, Phase, RelPath, Row,
+    Table,
 };
 
 use proof::{Facts, Held, NextPart, RebuildError, TakeExpected, TakePiece, Unexpected};
@@ -52,6 +53,9 @@ pub trait Format: Send + Sync {
 
     /// The kinds of documents, as `--only` names them.
     fn kinds(&self) -> &'static [&'static DocumentKind];
+
+    /// The parts that files play in documents.
+    fn roles(&self) -> &'static [FileRole];
 
     /// What a path means. Pure: nothing is opened.
     fn classify(&self, path: &RelPath) -> Class;

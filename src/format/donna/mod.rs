@@ -8,7 +8,9 @@ pub mod tables;
 
 use uuid::Uuid;
 
-use crate::model::{Class, DecodeError, Decoded, Document, DocumentKind, Instant, Phase, RelPath, Row, Table, Value};
+use crate::model::{
+    Class, DecodeError, Decoded, Document, DocumentKind, FileRole, Instant, Phase, RelPath, Row, Table, Value,
+};
 
 use super::proof::{Facts, Held, NextPart, RebuildError, TakeExpected, TakePiece, Unexpected};
 use super::{DecodeContext, Emit, Format, Open};
@@ -30,6 +32,10 @@ impl Format for Donna {
 
     fn kinds(&self) -> &'static [&'static DocumentKind] {
         &tables::KINDS
+    }
+
+    fn roles(&self) -> &'static [FileRole] {
+        &[layout::SESSION, layout::HISTORY, layout::WHOLE]
     }
 
     fn classify(&self, path: &RelPath) -> Class {
