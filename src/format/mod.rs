@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::{
     Class, Content, DecodeError, Decoded, Document, DocumentKind, FileRole, Instant, Limits, Part, Phase, RelPath, Row,
-    Table,
+    Table, Value,
 };
 
 use proof::{Facts, Held, NextPart, RebuildError, TakeExpected, TakePiece, Unexpected};
