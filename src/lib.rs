@@ -11,6 +11,7 @@ pub mod exec;
 pub mod format;
 pub mod generate;
 pub mod json;
+pub mod ledger;
 pub mod model;
 pub mod node;
 pub mod pipeline;

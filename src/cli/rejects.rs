@@ -8,11 +8,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::config::Config;
+use crate::ledger::{self, LedgerReject};
 use crate::model::ledger::REJECTS;
 use crate::model::path::escape_controls;
 use crate::model::{Instant, Reject, RelPath, Row};
 use crate::pipeline;
-use crate::pipeline::ledger::{self, LedgerReject};
 use crate::target::Connection;
 
 use super::args::{RejectsAction, RejectsArgs};

@@ -12,8 +12,8 @@ use crate::model::path::escape_controls;
 use crate::model::{Instant, Row, Value};
 
 use crate::config::Config;
+use crate::ledger;
 use crate::model::ledger::{documents, DOCUMENTS};
-use crate::pipeline::ledger;
 use crate::target::{select_all, Connection, Filter, TargetError};
 
 use super::args::StatusArgs;

@@ -12,7 +12,8 @@ use std::ops::ControlFlow;
 use jiff::tz::TimeZone;
 
 use crate::model::{
-    Class, Content, DecodeError, Decoded, Document, DocumentKind, Instant, Limits, Part, Phase, RelPath, Row, Table,
+    Class, Content, DecodeError, Decoded, Document, DocumentKind, FileRole, Instant, Limits, Part, Phase, RelPath, Row,
+    Table, Value,
 };
 
 use proof::{Facts, Held, NextPart, RebuildError, TakeExpected, TakePiece, Unexpected};
@@ -52,6 +53,9 @@ pub trait Format: Send + Sync {
 
     /// The kinds of documents, as `--only` names them.
     fn kinds(&self) -> &'static [&'static DocumentKind];
+
+    /// The parts that files play in documents.
+    fn roles(&self) -> &'static [FileRole];
 
     /// What a path means. Pure: nothing is opened.
     fn classify(&self, path: &RelPath) -> Class;
@@ -99,6 +103,12 @@ pub trait Format: Send + Sync {
     /// What is left of a row that others refer to when its document is pruned: a placeholder
     /// with the same id, by which references still find it.
     fn retire(&self, kind: &str, row: &Row) -> Row;
+
+    /// By which column and value a table's placeholders are found; `None` if it has none.
+    fn placeholder_mark(&self, table: &Table) -> Option<(usize, Value)>;
+
+    /// Where the files of a document may stand, given one of them: its own and those beside it.
+    fn siblings(&self, document: &Document) -> Vec<RelPath>;
 
     /// Whether a row is a placeholder.
     fn is_placeholder(&self, table: &Table, row: &Row) -> bool;

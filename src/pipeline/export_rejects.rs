@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::model::RelPath;
 
-use super::ledger::LedgerReject;
+use crate::ledger::LedgerReject;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ExportRejectsError {

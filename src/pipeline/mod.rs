@@ -9,7 +9,6 @@ mod claims;
 mod examine;
 mod export_rejects;
 mod item;
-pub mod ledger;
 mod options;
 mod phase;
 mod reject_files;

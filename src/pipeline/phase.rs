@@ -27,9 +27,9 @@ use super::batch::Batcher;
 use super::claims::Claims;
 use super::examine::{Examiner, Known, Seen};
 use super::item::{Item, Rejected};
-use super::ledger::{self, LedgerDocument};
 use super::options::Options;
 use super::write::{self, Env, Shared, WriteError};
+use crate::ledger::{self, LedgerDocument};
 
 /// Chunks that wait for the reader: one, so that the walk is ahead while a chunk is read.
 const CHUNKS_AHEAD: usize = 1;

@@ -17,9 +17,9 @@ use crate::source::{shape_of, Shape};
 use crate::target::{in_transaction, select_all, Connection, Filter, TargetError};
 
 use super::account::{Account, What};
-use super::ledger::{self, uuids, LedgerDocument, LedgerReject};
 use super::options::{Options, Prefer, Removed};
 use super::write::{drop_if_unused_placeholder, is_referred_to, kind_of, live};
+use crate::ledger::{self, uuids, LedgerDocument, LedgerReject};
 
 /// Documents looked at in one go.
 const CHUNK: usize = 500;

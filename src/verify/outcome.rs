@@ -201,6 +201,9 @@ pub struct Difference {
     pub in_database: Option<String>,
     /// What else is to be said, without values.
     pub detail: Option<String>,
+    /// The document's keys and values may be secrets (`Format::shows_keys` says so): every output
+    /// masks them, asked for or not.
+    pub secret: bool,
     /// Set when a waiver covers it: the waiver's reason. Waived differences count apart.
     pub waived: Option<String>,
 }
@@ -273,6 +276,21 @@ pub struct TableCount {
     pub differences: u64,
 }
 
+/// A waiver and what became of it in this run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WaiverUse {
+    pub cause: &'static str,
+    /// As the waiver names it.
+    pub document: String,
+    /// Its last day, `2026-12-31`.
+    pub until: String,
+    pub reason: String,
+    /// An expired waiver covers nothing.
+    pub expired: bool,
+    /// How many differences it covered.
+    pub covered: u64,
+}
+
 /// One run of `verify` or `migrate`, from the ledger, for the history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PastRun {
@@ -313,14 +331,18 @@ pub struct Outcome {
     pub waived: u64,
     /// Documents that are different but for waivers; they count as `different` as well.
     pub waived_documents: u64,
+    /// By cause, without the waived ones.
     pub causes: BTreeMap<&'static str, u64>,
     /// The first of the differences, in path order; how many at most is `--max-differences`.
     pub listed_differences: Vec<Difference>,
     pub listed: Vec<Listed>,
+    /// Every waiver that was given, used or not, in the file's order.
+    pub waivers: Vec<WaiverUse>,
     /// What was left out on purpose, in words: a sample, kinds, times. Empty when all was compared.
     pub not_looked_at: Vec<String>,
     /// Documents that were left out by `--sample` or `--changed-since`.
     pub skipped: u64,
+    /// The oldest first.
     pub history: Vec<PastRun>,
     /// How the check ended.
     pub conclusion: Conclusion,

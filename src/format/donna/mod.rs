@@ -8,7 +8,9 @@ pub mod tables;
 
 use uuid::Uuid;
 
-use crate::model::{Class, DecodeError, Decoded, Document, DocumentKind, Instant, Phase, RelPath, Row, Table, Value};
+use crate::model::{
+    Class, DecodeError, Decoded, Document, DocumentKind, FileRole, Instant, Phase, RelPath, Row, Table, Value,
+};
 
 use super::proof::{Facts, Held, NextPart, RebuildError, TakeExpected, TakePiece, Unexpected};
 use super::{DecodeContext, Emit, Format, Open};
@@ -30,6 +32,10 @@ impl Format for Donna {
 
     fn kinds(&self) -> &'static [&'static DocumentKind] {
         &tables::KINDS
+    }
+
+    fn roles(&self) -> &'static [FileRole] {
+        &[layout::SESSION, layout::HISTORY, layout::WHOLE]
     }
 
     fn classify(&self, path: &RelPath) -> Class {
@@ -73,6 +79,14 @@ impl Format for Donna {
     fn retire(&self, _kind: &str, row: &Row) -> Row {
         // The clerk id stays, because chats may refer to the user by it.
         placeholder(row.0[0].clone(), row.0[1].clone(), row.0[6].clone())
+    }
+
+    fn placeholder_mark(&self, table: &Table) -> Option<(usize, Value)> {
+        (*table == tables::USERS).then(|| (tables::USERS.columns.len() - 1, Value::Text(PLACEHOLDER.into())))
+    }
+
+    fn siblings(&self, document: &Document) -> Vec<RelPath> {
+        layout::siblings(document)
     }
 
     fn is_placeholder(&self, table: &Table, row: &Row) -> bool {

@@ -8,10 +8,10 @@ use std::ops::ControlFlow;
 
 use uuid::Uuid;
 
+use crate::ledger::uuids;
 use crate::model::document::Anchor;
 use crate::model::{Flaw, Place, Reason, RelPath, Row, Table, Value};
 use crate::pipeline::claims::claimed;
-use crate::pipeline::ledger::uuids;
 use crate::target::Filter;
 
 use super::keys::{natural_key, twin_key};

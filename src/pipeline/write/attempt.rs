@@ -9,12 +9,12 @@ use std::ops::ControlFlow;
 
 use uuid::Uuid;
 
+use crate::ledger::{self, LedgerDocument, LedgerReject};
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{rejects as r, DOCUMENTS, REJECTS, RESIDUE};
 use crate::model::{Decoded, DocumentOutcome, Flaw, Part, Row, Value};
 use crate::pipeline::examine::Undecoded;
 use crate::pipeline::item::{Item, Loaded, Rejected};
-use crate::pipeline::ledger::{self, LedgerDocument, LedgerReject};
 use crate::source::ReadProblem;
 use crate::target::{in_transaction, Connection, Filter, TargetError};
 

@@ -2,11 +2,11 @@
 
 use uuid::Uuid;
 
+use crate::ledger::LedgerDocument;
 use crate::model::digest::{self, ROW_DIGEST};
 use crate::model::document::Anchor;
 use crate::model::{Note, Row, Table, Value};
 use crate::pipeline::item::Source;
-use crate::pipeline::ledger::LedgerDocument;
 
 /// Ids and digests of a part's rows, packed as the ledger holds them.
 #[derive(Default)]
@@ -32,11 +32,6 @@ impl Packed {
         }
         packed
     }
-}
-
-/// The ids in packed form.
-pub fn unpack_ids(bytes: &[u8]) -> impl Iterator<Item = Uuid> + '_ {
-    bytes.chunks_exact(16).map(|id| Uuid::from_slice(id).expect("16 bytes are a UUID"))
 }
 
 pub fn residue_row(document: Uuid, part: usize, table: &str, packed: Packed, data: Option<String>) -> Row {

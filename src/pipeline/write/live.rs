@@ -6,13 +6,12 @@ use std::ops::ControlFlow;
 use uuid::Uuid;
 
 use crate::format::Format;
+use crate::ledger::{unpack_ids, uuids, LedgerDocument};
 use crate::model::digest::{self, ROW_DIGEST};
 use crate::model::ledger::{residue as r, RESIDUE};
 use crate::model::{Row, Table, Value};
-use crate::pipeline::ledger::{uuids, LedgerDocument};
 use crate::target::{Connection, Filter, TargetError};
 
-use super::insert::unpack_ids;
 use super::keys::{is_derived, natural_texts, twin_key};
 
 /// Rows looked up at a time.

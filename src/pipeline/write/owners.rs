@@ -4,13 +4,12 @@
 use uuid::Uuid;
 
 use crate::format::Format;
+use crate::ledger::{self, unpack_ids, LedgerDocument};
 use crate::model::document::Anchor;
 use crate::model::ledger::{documents as d, residue as r, RESIDUE};
 use crate::model::{Row, Table, Value};
-use crate::pipeline::ledger::{self, LedgerDocument};
 use crate::target::{Connection, TargetError};
 
-use super::insert::unpack_ids;
 use super::references::{kind_of, rows_in};
 
 /// The other document that loaded this row, if one did.

@@ -9,14 +9,14 @@ use std::ops::ControlFlow;
 use uuid::Uuid;
 
 use crate::format::Format;
+use crate::ledger::{self, unpack_ids, uuids, LedgerDocument};
 use crate::model::digest;
 use crate::model::document::Anchor;
 use crate::model::ledger::{documents as d, residue as r, DOCUMENTS, RESIDUE};
 use crate::model::{ids, DocumentKind, Instant, Missing, Reference, Row, Table, Value};
-use crate::pipeline::ledger::{self, uuids, LedgerDocument};
 use crate::target::{select_all, Connection, Filter, TargetError};
 
-use super::insert::{residue_row, unpack_ids, Packed};
+use super::insert::{residue_row, Packed};
 use super::Env;
 
 /// The rows that references mean; a reference that is not here finds nothing.

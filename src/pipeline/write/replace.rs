@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
+use crate::ledger::{uuids, LedgerDocument};
 use crate::model::digest;
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{residue as r, DOCUMENTS, RESIDUE};
 use crate::model::{Flaw, Note, Part, Row, Table, Value};
 use crate::pipeline::item::Source;
-use crate::pipeline::ledger::{uuids, LedgerDocument};
 use crate::pipeline::options::Prefer;
 use crate::target::{Connection, Filter, TargetError};
 

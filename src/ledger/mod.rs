@@ -1,9 +1,12 @@
-//! The ledger's rows as typed values, and back.
+//! The ledger's rows as typed values, and back; what they mean is decided above.
 
 use uuid::Uuid;
 
+use crate::format::proof::{Held, HeldFile};
+use crate::format::Format;
 use crate::model::ledger::{documents as d, rejects as r, DOCUMENTS, REJECTS};
-use crate::model::{Instant, Place, Reason, Reject, Row, Value};
+use crate::model::{Instant, Place, Reason, Reject, RelPath, Row, Value};
+use crate::node::{self, Node};
 use crate::target::{select_all, Connection, Filter, TargetError};
 
 /// A loaded document as the ledger knows it.
@@ -63,6 +66,23 @@ impl LedgerDocument {
             self.notes.clone().map_or(Value::Null, Value::Json),
             Value::Uuid(self.run),
         ])
+    }
+
+    /// The document as rebuilding takes it; `None` if the ledger holds something that transload did
+    /// not write.
+    pub fn held(&self, format: &dyn Format) -> Option<Held> {
+        let kind = format.kinds().iter().find(|kind| kind.name == self.kind)?;
+        let Node::List(files) = node::parse(self.files.as_bytes()).ok()?.0 else { return None };
+        let file = |file: &Node| {
+            let text = |name: &str| file.get(name).and_then(Node::as_text);
+            Some(HeldFile {
+                path: RelPath::from_text(text("path")?),
+                role: *format.roles().iter().find(|role| Some(role.0) == text("role"))?,
+                modified: Instant::from_fixed(text("modified")?)?,
+            })
+        };
+        let files = files.iter().map(file).collect::<Option<Vec<HeldFile>>>()?;
+        Some(Held { kind, key: self.key.clone(), files, base_time: self.base_time })
     }
 
     /// The paths of the document's files, as [`crate::model::RelPath::to_text`] spells them.
@@ -201,6 +221,11 @@ fn foreign(table: &str) -> TargetError {
         format!("the ledger's table `{table}` holds a row that transload did not write"),
     )
     .with_hint("restore the ledger from a backup, or migrate into a fresh database")
+}
+
+/// The ids of a part's rows, from the packed form.
+pub fn unpack_ids(bytes: &[u8]) -> impl Iterator<Item = Uuid> + '_ {
+    bytes.chunks_exact(16).map(|id| Uuid::from_slice(id).expect("16 bytes are a UUID"))
 }
 
 pub fn documents(connection: &mut dyn Connection, ids: &[Uuid]) -> Result<Vec<LedgerDocument>, TargetError> {
