@@ -110,6 +110,9 @@ pub trait Format: Send + Sync {
     /// Where the files of a document may stand, given one of them: its own and those beside it.
     fn siblings(&self, document: &Document) -> Vec<RelPath>;
 
+    /// Where files might stand of which this row would be: for a row that no document has.
+    fn homes(&self, table: &Table, row: &Row) -> Vec<RelPath>;
+
     /// Whether a row is a placeholder.
     fn is_placeholder(&self, table: &Table, row: &Row) -> bool;
 

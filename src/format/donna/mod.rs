@@ -89,6 +89,10 @@ impl Format for Donna {
         layout::siblings(document)
     }
 
+    fn homes(&self, table: &Table, row: &Row) -> Vec<RelPath> {
+        layout::homes(table, row)
+    }
+
     fn is_placeholder(&self, table: &Table, row: &Row) -> bool {
         *table == tables::USERS && row.0.last().and_then(Value::as_text) == Some(PLACEHOLDER)
     }
