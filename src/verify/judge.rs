@@ -78,7 +78,7 @@ impl Judged {
 
 /// Compares a document.
 pub fn judge(sides: &Sides) -> Judged {
-    if let Some(rejected) = rejected(sides) {
+    if let Some(rejected) = rejected_as_is(sides.stored, sides.twin, sides.reading) {
         return rejected;
     }
     let known = sides.stored.document.as_ref();
@@ -95,7 +95,7 @@ pub fn judge(sides: &Sides) -> Judged {
     }
     if known.is_none() {
         if !sides.stored.is_known() && !found.any {
-            return missing(sides, comparison);
+            return missing_document(sides.stored, sides.wanted.as_ref().err(), comparison);
         }
         if sides.stored.is_known() || found.derived {
             let detail = "the document's rows are there, and the ledger does not know it";
@@ -110,7 +110,8 @@ pub fn judge(sides: &Sides) -> Judged {
     conclude(comparison)
 }
 
-fn conclude(comparison: Comparison) -> Judged {
+/// Sums a comparison up.
+pub fn conclude(comparison: Comparison) -> Judged {
     let verdict = match (comparison.total, comparison.mode) {
         (0, _) => Verdict::Agreed,
         (_, Mode::Changed) if !comparison.database_moved => Verdict::Stale,
@@ -133,9 +134,9 @@ fn conclude(comparison: Comparison) -> Judged {
 }
 
 /// A document that was refused as it is now.
-fn rejected(sides: &Sides) -> Option<Judged> {
-    let same = |stored: &&Stored| stored.reject.as_ref().is_some_and(|reject| reject.digest == sides.reading.digest);
-    let stored = [sides.twin, Some(sides.stored)].into_iter().flatten().find(same)?;
+pub fn rejected_as_is(stored: &Stored, twin: Option<&Stored>, reading: &Reading) -> Option<Judged> {
+    let same = |stored: &&Stored| stored.reject.as_ref().is_some_and(|reject| reject.digest == reading.digest);
+    let stored = [twin, Some(stored)].into_iter().flatten().find(same)?;
     let reject = stored.reject.as_ref()?;
     if stored.forged.iter().any(|(table, _)| *table == REJECTS.name) {
         return None;
@@ -145,16 +146,13 @@ fn rejected(sides: &Sides) -> Option<Judged> {
     Some(judged)
 }
 
-fn missing(sides: &Sides, mut comparison: Comparison) -> Judged {
-    let older = sides.stored.reject.is_some();
-    let cause = match sides.wanted {
-        Err(problem) => cause_of(problem),
-        Ok(_) => Cause::MissingDocument,
-    };
-    let text = match (older, sides.wanted) {
-        (true, _) => "another version of it was rejected, and this one was never loaded".into(),
-        (false, Err(problem)) => format!("it was never loaded: {problem}"),
-        (false, Ok(_)) => "the database has nothing of it".to_owned(),
+/// A document of which the database has nothing.
+pub fn missing_document(stored: &Stored, problem: Option<&Unexpected>, mut comparison: Comparison) -> Judged {
+    let cause = problem.map_or(Cause::MissingDocument, cause_of);
+    let text = match (stored.reject.is_some(), problem) {
+        (true, _) => "another version of it was rejected, and this one was never loaded".to_owned(),
+        (false, Some(problem)) => format!("it was never loaded: {problem}"),
+        (false, None) => "the database has nothing of it".to_owned(),
     };
     let difference = Difference { detail: Some(text.clone()), ..comparison.blank(cause, Moved::Unknown) };
     comparison.tell(difference);
@@ -168,7 +166,8 @@ fn cause_of(problem: &Unexpected) -> Cause {
     }
 }
 
-fn unreadable(comparison: &mut Comparison, problem: &Unexpected) {
+/// A file that says no rows.
+pub fn unreadable(comparison: &mut Comparison, problem: &Unexpected) {
     let (file, pointer) = match problem {
         Unexpected::Read { file, .. } | Unexpected::NotJson { file, .. } => (*file, String::new()),
         Unexpected::Shape { file, pointer, .. } => (*file, pointer.clone()),
@@ -239,7 +238,10 @@ fn compare(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) {
     let whole = rebuild(sides, comparison, &mut known);
     let mut added = added_rows(sides, wanted, &known);
     comparison.parent = own_row(sides, wanted, &known, &added);
-    ledger_row(sides, comparison, wanted);
+    if sides.stored.document.is_some() && sides.stored.parts.is_empty() {
+        comparison.ledger(Cause::LedgerMissing, RESIDUE.name, "the document has no part");
+    }
+    ledger_row(comparison, sides.document, sides.reading, sides.stored);
     let pairs = pair(sides, wanted, &mut known, &mut added, comparison.mode);
     let mut rows: Vec<Option<Uuid>> = vec![None; wanted.len()];
     let mut foreign: Vec<(Uuid, Uuid)> = Vec::new();
@@ -436,15 +438,11 @@ fn owners(sides: &Sides, wanted: &[Expected]) -> Vec<(&'static Table, usize, Uui
 }
 
 /// What the ledger says of the document itself.
-fn ledger_row(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) {
-    let Some(ledger) = &sides.stored.document else { return };
-    let document = sides.document;
+pub fn ledger_row(comparison: &mut Comparison, document: &Document, reading: &Reading, stored: &Stored) {
+    let Some(ledger) = &stored.document else { return };
     let mut wrong = Vec::new();
     if ledger.kind != document.kind.name || ledger.key != document.key {
         wrong.push("kind or key is another document's".to_owned());
-    }
-    if sides.stored.parts.is_empty() {
-        comparison.ledger(Cause::LedgerMissing, RESIDUE.name, "the document has no part");
     }
     if comparison.mode == Mode::Loaded {
         let paths: Vec<String> = document.files.iter().map(|file| file.path.to_text()).collect();
@@ -455,7 +453,7 @@ fn ledger_row(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) {
         if held != sorted {
             wrong.push("its files are not the document's".into());
         }
-        if ledger.bytes != sides.reading.bytes() {
+        if ledger.bytes != reading.bytes() {
             wrong.push("its size is not the files'".into());
         }
     } else {
@@ -478,7 +476,6 @@ fn ledger_row(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) {
     if anchor.is_some_and(|anchor| ledger.row_id != Some(anchor)) {
         wrong.push("it names another row as the document's own".into());
     }
-    let _ = wanted;
     for detail in wrong {
         comparison.ledger(Cause::LedgerForged, DOCUMENTS.name, detail);
     }

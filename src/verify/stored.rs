@@ -109,7 +109,7 @@ fn note_seal(stored: &mut Stored, table: &'static str, row: &Row) {
     }
 }
 
-fn part_of(format: &dyn Format, row: &Row) -> Result<StoredPart, String> {
+pub fn part_of(format: &dyn Format, row: &Row) -> Result<StoredPart, String> {
     let v = &row.0;
     let name = v[r::TABLE_NAME].as_text().unwrap_or_default();
     let table = format.tables().iter().find(|table| table.name == name);
@@ -248,6 +248,6 @@ fn each(
     }
     Ok(())
 }
-fn is_sealed(_: &Row) -> bool {
+pub fn is_sealed(_: &Row) -> bool {
     true
 }
