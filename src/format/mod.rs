@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::{
     Class, Content, DecodeError, Decoded, Document, DocumentKind, FileRole, Instant, Limits, Part, Phase, RelPath, Row,
-    Table,
+    Table, Value,
 };
 
 use proof::{Facts, Held, NextPart, RebuildError, TakeExpected, TakePiece, Unexpected};
@@ -109,6 +109,12 @@ pub trait Format: Send + Sync {
     /// What is left of a row that others refer to when its document is pruned: a placeholder
     /// with the same id, by which references still find it.
     fn retire(&self, kind: &str, row: &Row) -> Row;
+
+    /// By which column and value a table's placeholders are found; `None` if it has none.
+    fn placeholder_mark(&self, table: &Table) -> Option<(usize, Value)>;
+
+    /// Where the files of a document may stand, given one of them: its own and those beside it.
+    fn siblings(&self, document: &Document) -> Vec<RelPath>;
 
     /// Whether a row is a placeholder.
     fn is_placeholder(&self, table: &Table, row: &Row) -> bool;

@@ -145,8 +145,8 @@ pub struct Expected {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
     pub value: Value,
-    /// The member of the row's object that the value is from, by name; `None` where it is derived
-    /// from something else.
+    /// The member of the row's object that the value is from, by name ([`Cell::SOURCE`]: the object
+    /// or value as a whole); `None` where it is derived from something else.
     pub member: Option<&'static str>,
     /// Whether the value says all that the member says, by the rules of equality: `false` for a
     /// text that was cut, an address that is none, a reference.
@@ -154,6 +154,9 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// In [`Cell::member`]: the value is from no member but from [`Expected::source`] itself.
+    pub const SOURCE: &'static str = "";
+
     /// Says all that the member says.
     pub fn from(member: &'static str, value: Value) -> Cell {
         Cell { value, member: Some(member), whole: true }

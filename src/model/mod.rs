@@ -4,6 +4,7 @@
 
 pub mod digest;
 pub mod document;
+pub mod figures;
 pub mod ids;
 pub mod ledger;
 pub mod limits;

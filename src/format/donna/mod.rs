@@ -85,6 +85,14 @@ impl Format for Donna {
         placeholder(row.0[0].clone(), row.0[1].clone(), row.0[6].clone())
     }
 
+    fn placeholder_mark(&self, table: &Table) -> Option<(usize, Value)> {
+        (*table == tables::USERS).then(|| (tables::USERS.columns.len() - 1, Value::Text(PLACEHOLDER.into())))
+    }
+
+    fn siblings(&self, document: &Document) -> Vec<RelPath> {
+        layout::siblings(document)
+    }
+
     fn is_placeholder(&self, table: &Table, row: &Row) -> bool {
         *table == tables::USERS && row.0.last().and_then(Value::as_text) == Some(PLACEHOLDER)
     }
