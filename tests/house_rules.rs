@@ -274,7 +274,8 @@ fn violations(file: &Path, source: &str) -> Vec<String> {
     for path in paths(&tokens, &module) {
         let names: Vec<&str> = path.iter().map(String::as_str).collect();
         let ["crate", other, ..] = names.as_slice() else { continue };
-        let found = own.and_then(|own| import(own, other)).into_iter().chain(halves(&module, &names));
+        let found = own.and_then(|own| import(own, other)).into_iter();
+        let found = found.chain(shares(&module, &names)).chain(other_reader(&module, other));
         wrong.extend(found.map(|why| format!("{why}: {}", names.join("::"))));
     }
     // Tests may hold a lock from a second thread, or read a file; what they import counts, too.
@@ -333,23 +334,40 @@ fn import(own: &str, other: &str) -> Option<String> {
     }
 }
 
-/// Which half of a format a module is, or is part of: `decode` or `rebuild`.
-fn half(module: &[&str]) -> Option<(String, &'static str)> {
+/// Which share in a format a module has, or is part of: `decode`, `rebuild` or `expect`.
+fn share(module: &[&str]) -> Option<(String, &'static str)> {
     match module {
         ["format", format, rest @ ..] => {
-            let halves = ["decode", "rebuild"];
-            let found = rest.iter().find_map(|step| halves.into_iter().find(|half| half == step));
-            found.map(|half| ((*format).to_owned(), half))
+            let shares = ["decode", "rebuild", "expect"];
+            let found = rest.iter().find_map(|step| shares.into_iter().find(|share| share == step));
+            found.map(|share| ((*format).to_owned(), share))
         }
         _ => None,
     }
 }
 
-/// The proof that rebuilding agrees with decoding is worth nothing if both share their code.
-fn halves(module: &[String], path: &[&str]) -> Option<String> {
+/// The proof that rebuilding and expecting agree with decoding is worth nothing if they share code.
+fn shares(module: &[String], path: &[&str]) -> Option<String> {
     let module: Vec<&str> = module.iter().map(String::as_str).collect();
-    let (own, other) = (half(&module)?, half(&path[1..])?);
+    let (own, other) = (share(&module)?, share(&path[1..])?);
     (own.0 == other.0 && own.1 != other.1).then(|| format!("{} imports {}", own.1, other.1))
+}
+
+/// What loads reads with `json`, what proves with `node`, so that a mistake of one is seen by the other.
+fn other_reader(module: &[String], reader: &str) -> Option<String> {
+    let steps: Vec<&str> = module.iter().map(String::as_str).collect();
+    let proves = match share(&steps) {
+        Some((_, share)) => share != "decode",
+        None => matches!(steps.first(), Some(&("verify" | "export" | "node"))),
+    };
+    let decodes = share(&steps).is_some_and(|(_, share)| share == "decode");
+    match reader {
+        "json" if proves => Some("the proof reads with the decoder's reader".to_owned()),
+        "node" if decodes || steps.first() == Some(&"json") => {
+            Some("decoding reads with the proof's reader".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// Everything of a format but its registry.
@@ -420,6 +438,14 @@ fn each_rule_catches_what_it_forbids() {
         ("format/donna/decode/chat.rs", "use std::{fmt, fs};", "do no I/O"),
         ("format/donna/rebuild.rs", "use super::decode::Chat;", "rebuild imports decode"),
         ("format/donna/decode/chat.rs", "use crate::format::donna::rebuild::x;", "decode imports rebuild"),
+        ("format/donna/expect/chat.rs", "use super::super::decode::time;", "expect imports decode"),
+        ("format/donna/rebuild/mod.rs", "use super::expect::chat;", "rebuild imports expect"),
+        ("format/donna/decode/mod.rs", "fn f() { super::expect::x() }", "decode imports expect"),
+        ("format/donna/expect/mod.rs", "use crate::json;", "reads with the decoder's reader"),
+        ("format/donna/rebuild/user.rs", "fn f() { crate::json::parse() }", "reads with the decoder's reader"),
+        ("verify/compare.rs", "use crate::{json::Value, model::Row};", "reads with the decoder's reader"),
+        ("export/mod.rs", "use crate::json::Value;", "reads with the decoder's reader"),
+        ("format/donna/decode/user.rs", "use crate::node::Node;", "reads with the proof's reader"),
         ("schema/mod.rs", "fn f() { std::env::var(\"HOME\"); }", "nothing below config reads the environment"),
         ("surprise/mod.rs", "fn f() {}", "stands in no layer"),
     ] {
@@ -438,6 +464,9 @@ fn what_is_allowed_and_what_is_only_text_is_let_pass() {
         ("exec/crew.rs", "fn f() { std::thread::Builder::new(); }"),
         ("config/environment.rs", "fn f() { std::env::vars_os(); }"),
         ("format/plum/rebuild.rs", "use crate::format::donna::decode::x;"),
+        ("format/donna/mod.rs", "use self::{decode::x, expect::y}; use crate::{json, node};"),
+        ("format/donna/decode/mod.rs", "use crate::json;"),
+        ("format/donna/expect/mod.rs", "use crate::node;"),
         ("pipeline/mod.rs", "fn f(v: Vec<u8>) { use rayon::prelude::*; v.par_iter(); }"),
         ("cli/open.rs", "use crate::target::postgres::{self, Parameters}; fn f() { postgres::open() }"),
         ("target/mod.rs", "pub mod postgres; fn f() { postgres::open() }"),

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::{
     Class, Content, DecodeError, Decoded, Document, DocumentKind, FileRole, Instant, Limits, Part, Phase, RelPath, Row,
-    Table,
+    Table, Value,
 };
 
 use proof::{Facts, Held, NextPart, RebuildError, TakeExpected, TakePiece, Unexpected};
@@ -85,6 +85,12 @@ pub trait Format: Send + Sync {
     /// not grow with them. A row that is missing is left out.
     fn rebuild(&self, held: &Held, parts: &mut NextPart, take: &mut TakePiece) -> Result<(), RebuildError>;
 
+    /// The document that a row would be the first of, if the application had written it to files:
+    /// for rows that are in the database alone. `None` where there is no such file: for
+    /// placeholders, for rows that stand below others, and for keys that are no file's name. The
+    /// reference that a memory entry's file is named after may be a [`crate::model::Value::Reference`].
+    fn adopt_row(&self, table: &Table, row: &Row) -> Option<Held>;
+
     /// Reads a document's files by a second, independent reading of the layouts and says what every
     /// column of every row must hold, in the document's order. References are
     /// [`crate::model::Value::Reference`].
@@ -103,6 +109,15 @@ pub trait Format: Send + Sync {
     /// What is left of a row that others refer to when its document is pruned: a placeholder
     /// with the same id, by which references still find it.
     fn retire(&self, kind: &str, row: &Row) -> Row;
+
+    /// By which column and value a table's placeholders are found; `None` if it has none.
+    fn placeholder_mark(&self, table: &Table) -> Option<(usize, Value)>;
+
+    /// Where the files of a document may stand, given one of them: its own and those beside it.
+    fn siblings(&self, document: &Document) -> Vec<RelPath>;
+
+    /// Where files might stand of which this row would be: for a row that no document has.
+    fn homes(&self, table: &Table, row: &Row) -> Vec<RelPath>;
 
     /// Whether a row is a placeholder.
     fn is_placeholder(&self, table: &Table, row: &Row) -> bool;

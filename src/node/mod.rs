@@ -90,6 +90,13 @@ impl Node {
     }
 }
 
+/// A value as JSON text on one line.
+pub fn line(node: &Node) -> String {
+    let mut text = Vec::new();
+    write(&mut text, node, Style::Line, 0).expect("memory takes all");
+    String::from_utf8(text).expect("JSON is UTF-8")
+}
+
 /// Appends a step to a JSON pointer (RFC 6901).
 pub fn push_pointer(pointer: &mut String, step: &str) {
     pointer.push('/');

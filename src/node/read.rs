@@ -45,9 +45,13 @@ pub fn parse(bytes: &[u8]) -> Result<(Node, bool), ReadError> {
         Some(rest) => (rest, true),
         None => (bytes, false),
     };
+    Ok((value(bytes)?, marked))
+}
+
+fn value(bytes: &[u8]) -> Result<Node, ReadError> {
     let text = std::str::from_utf8(bytes).map_err(|_| ReadError::Utf8)?;
     let raw: &RawValue = serde_json::from_str(text)?;
-    Ok((node(raw.get(), 0)?, marked))
+    node(raw.get(), 0)
 }
 
 fn node(text: &str, depth: usize) -> Result<Node, ReadError> {
@@ -197,7 +201,7 @@ pub fn each_line<E: From<ReadError>>(
         if text.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        if each(number, parse(text)?.0)?.is_break() {
+        if each(number, value(text)?)?.is_break() {
             return Ok((number, marked));
         }
     }
@@ -228,6 +232,21 @@ mod tests {
         assert!(matches!(parse(b"\"\xFF\""), Err(ReadError::Utf8)));
         assert!(matches!(parse(b"[1] x"), Err(ReadError::Syntax(_))));
         assert!(matches!(parse("[".repeat(5000).as_bytes()), Err(ReadError::Truncated | ReadError::Syntax(_))));
+    }
+
+    #[test]
+    fn only_the_first_line_may_begin_with_a_mark() {
+        let lines = |text: &[u8]| {
+            let mut seen = Vec::new();
+            let read = each_line::<ReadError>(text, &mut |number, _| {
+                seen.push(number);
+                Ok(ControlFlow::Continue(()))
+            });
+            read.ok().map(|read| (read, seen))
+        };
+        assert_eq!(lines(b"\xEF\xBB\xBF{}\r\n\n{} \n \n"), Some(((4, true), vec![1, 3])));
+        assert_eq!(lines(b"{}\n\xEF\xBB\xBF{}\n"), None);
+        assert_eq!(lines(b"\xEF\xBB\xBF\xEF\xBB\xBF{}\n"), None);
     }
 
     #[test]

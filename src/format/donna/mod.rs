@@ -60,6 +60,10 @@ impl Format for Donna {
         rebuild::rebuild(held, parts, take)
     }
 
+    fn adopt_row(&self, table: &Table, row: &Row) -> Option<Held> {
+        (!self.is_placeholder(table, row)).then(|| rebuild::adopt_row(table, row)).flatten()
+    }
+
     fn expect(&self, facts: &Facts, open: &Open, take: &mut TakeExpected) -> Result<(), Unexpected> {
         expect::expect(facts, open, take)
     }
@@ -79,6 +83,18 @@ impl Format for Donna {
     fn retire(&self, _kind: &str, row: &Row) -> Row {
         // The clerk id stays, because chats may refer to the user by it.
         placeholder(row.0[0].clone(), row.0[1].clone(), row.0[6].clone())
+    }
+
+    fn placeholder_mark(&self, table: &Table) -> Option<(usize, Value)> {
+        (*table == tables::USERS).then(|| (tables::USERS.columns.len() - 1, Value::Text(PLACEHOLDER.into())))
+    }
+
+    fn siblings(&self, document: &Document) -> Vec<RelPath> {
+        layout::siblings(document)
+    }
+
+    fn homes(&self, table: &Table, row: &Row) -> Vec<RelPath> {
+        layout::homes(table, row)
     }
 
     fn is_placeholder(&self, table: &Table, row: &Row) -> bool {
