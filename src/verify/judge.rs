@@ -451,7 +451,9 @@ pub fn ledger_row(comparison: &mut Comparison, document: &Document, reading: &Re
         let mut sorted = paths;
         sorted.sort();
         if held != sorted {
-            wrong.push("its files are not the document's".into());
+            let detail = format!("the ledger knows it as {}", held.join(", "));
+            let difference = Difference { detail: Some(detail), ..comparison.blank(Cause::EditedInFile, Moved::File) };
+            comparison.tell(difference);
         }
         if ledger.bytes != reading.bytes() {
             wrong.push("its size is not the files'".into());
