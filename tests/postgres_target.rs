@@ -1038,3 +1038,87 @@ fn a_private_server_ends_with_its_test() {
     let alive = std::process::Command::new("kill").args(["-0", &pid.to_string()]).output().unwrap();
     assert!(!alive.status.success());
 }
+
+#[test]
+fn a_role_that_may_only_read_reads() {
+    let (mut connection, url) = prepared();
+    connection.insert(&USERS, &[user(1, None)]).unwrap();
+    let database = server::value(&url, "SELECT current_database()");
+    let role = format!("reader_of_{database}");
+    server::execute(
+        &url,
+        &format!(
+            "CREATE ROLE {role} LOGIN; ALTER ROLE {role} SET default_transaction_read_only = on;
+             ALTER ROLE {role} SET default_transaction_isolation = 'serializable';
+             ALTER ROLE {role} SET statement_timeout = 1;
+             GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"
+        ),
+    );
+    let mut readers = target(&server::shared().url_as(&role, &database)).readers(3).unwrap();
+    assert_eq!(readers.len(), 3);
+    for reader in &mut readers {
+        assert_eq!(select_all(&mut **reader, &USERS, &Filter::All).unwrap().len(), 1);
+        reader.refresh().unwrap();
+    }
+}
+
+#[test]
+fn a_replica_is_read() {
+    let server = PrivatePostgres::start();
+    let url = server.fresh_database();
+    let mut connection = connect(&url);
+    make_tables(&mut *connection);
+    connection.insert(&USERS, &[user(1, None)]).unwrap();
+    drop(connection);
+    server.become_replica();
+    assert_eq!(server::value(&url, "SELECT pg_is_in_recovery()"), "t");
+
+    let target = target(&url);
+    let mut readers = target.readers(3).unwrap();
+    assert_eq!(readers.len(), 3);
+    for reader in &mut readers {
+        let mut seen = 0;
+        reader
+            .scan(&USERS, &[0], &mut |_| {
+                seen += 1;
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert_eq!(seen, 1);
+        assert_eq!(select_all(&mut **reader, &USERS, &Filter::All).unwrap().len(), 1);
+        assert!(reader.live_columns(&USERS).unwrap().is_some());
+        reader.refresh().unwrap();
+        reader.insert(&USERS, &[user(2, None)]).unwrap_err();
+        reader.ping().unwrap();
+    }
+}
+
+#[test]
+fn a_server_without_room_gives_fewer_readers() {
+    let server = PrivatePostgres::start_with(&Options { conf: &["max_connections = 8"], ..Options::default() });
+    let url = server.fresh_database();
+    let mut connection = connect(&url);
+    make_tables(&mut *connection);
+    let role = "CREATE ROLE plain LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain";
+    server::execute(&url, role);
+    let database = server::value(&url, "SELECT current_database()");
+    let mut readers = target(&server.url_as("plain", &database)).readers(18).unwrap();
+    assert!((1..8).contains(&readers.len()), "{}", readers.len());
+    for reader in &mut readers {
+        assert!(reader.is_empty(&USERS).unwrap());
+    }
+}
+
+#[test]
+fn readers_leave_nothing_open_behind() {
+    let (_connection, url) = prepared();
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
+    let target = target(&url);
+    let readers = target.readers(4).unwrap();
+    assert_eq!(server::value(&url, open), "4");
+    drop(readers);
+    // What the pool lends next has no transaction open.
+    let mut next = target.connect(Durability::Full).unwrap();
+    next.insert(&USERS, &[user(1, None)]).unwrap();
+    assert_eq!(server::query(&url, "SELECT id FROM users").len(), 1);
+}
