@@ -93,6 +93,22 @@ pub enum Filter<'a> {
         column: usize,
         values: &'a [Value],
     },
+    /// Rows of which each of the two columns, by position, equals one of its values.
+    Both {
+        first: (usize, &'a [Value]),
+        second: (usize, &'a [Value]),
+    },
+}
+
+impl Filter<'_> {
+    /// The columns that are asked about, each with its values.
+    pub fn lists(&self) -> Vec<(usize, &[Value])> {
+        match self {
+            Filter::All => Vec::new(),
+            Filter::In { column, values } => vec![(*column, values)],
+            Filter::Both { first, second } => vec![*first, *second],
+        }
+    }
 }
 
 /// What a table has in the database, for the check before the first row.

@@ -45,6 +45,8 @@ pub fn a_key_of_two_columns_orders_by_both(target: &dyn Target) {
     let filter = Filter::In { column: 0, values: &[text("zz"), text("yy")] };
     let found = find(&mut *connection, &VERSIONS, &filter);
     assert_eq!(found, [version("yy", 3), version("zz", 1), version("zz", 2), version("zz", 10)]);
+    let both = Filter::Both { first: (0, &[text("zz"), text("yy")]), second: (1, &[Value::Int(3), Value::Int(10)]) };
+    assert_eq!(find(&mut *connection, &VERSIONS, &both), [version("yy", 3), version("zz", 10)]);
 
     let mut changed = version("zz", 2);
     changed.0[2] = text("changed");

@@ -243,9 +243,9 @@ impl Connection for PgConnection {
         self.may_write(context)?;
         self.run(context, |session, schemas| {
             let statement = sql::delete(&schemas.table(table), table, filter);
-            let list = ValueList::of(table, filter)?;
+            let lists = ValueList::of(table, filter)?;
             let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
-                list.iter().map(|list| (list as &(dyn ToSql + Sync), list.array.clone())).collect();
+                lists.iter().map(|list| (list as &(dyn ToSql + Sync), list.array.clone())).collect();
             Ok(session.client.execute_typed(&statement, &parameters)?)
         })
     }
@@ -271,7 +271,7 @@ impl Connection for PgConnection {
             || format!("cannot read rows of `{}`", table.name),
             |session, schemas| {
                 let statement = sql::select(&schemas.table(table), table, filter, order);
-                let parameters = ValueList::of(table, filter)?.map(|list| {
+                let parameters = ValueList::of(table, filter)?.into_iter().map(|list| {
                     let array = list.array.clone();
                     (list, array)
                 });
@@ -392,7 +392,8 @@ fn none_open() -> TargetError {
     TargetError::new(TargetErrorKind::Other, "no transaction is open")
 }
 
-/// The values of [`Filter::In`] as one array, however many: the rows then come in one order.
+/// The values for one column of a filter as one array, however many: the rows then come in one
+/// order.
 #[derive(Debug)]
 struct ValueList {
     array: Type,
@@ -400,11 +401,13 @@ struct ValueList {
 }
 
 impl ValueList {
-    fn of(table: &Table, filter: &Filter) -> Result<Option<ValueList>, Failure> {
-        let Filter::In { column, values } = filter else { return Ok(None) };
-        let column = &table.columns[*column];
-        let (_, array) = encode::array_type(column.kind);
-        Ok(Some(ValueList { array, bytes: encode::array(column.kind, column.name, values)? }))
+    fn of(table: &Table, filter: &Filter) -> Result<Vec<ValueList>, Failure> {
+        let list = |(column, values): (usize, &[Value])| {
+            let column = &table.columns[column];
+            let (_, array) = encode::array_type(column.kind);
+            Ok(ValueList { array, bytes: encode::array(column.kind, column.name, values)? })
+        };
+        filter.lists().into_iter().map(list).collect()
     }
 }
 

@@ -33,9 +33,12 @@ fn columns(table: &Table) -> String {
 }
 
 fn condition(table: &Table, filter: &Filter) -> String {
-    match filter {
-        Filter::All => String::new(),
-        Filter::In { column, .. } => format!(" WHERE {} = ANY($1)", quote(table.columns[*column].name)),
+    let one =
+        |(number, (column, _)): (usize, (usize, _))| format!("{} = ANY(${number})", quote(table.columns[column].name));
+    let all: Vec<String> = (1..).zip(filter.lists()).map(one).collect();
+    match all.is_empty() {
+        true => String::new(),
+        false => format!(" WHERE {}", all.join(" AND ")),
     }
 }
 

@@ -408,16 +408,18 @@ fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The WHERE clause of a filter. All values travel in one parameter, so that one statement gives
+/// The WHERE clause of a filter. All values of a column travel in one parameter, so that one statement gives
 /// the rows in the order of the primary key, however many values there are.
 fn condition(table: &Table, filter: &Filter) -> String {
-    match filter {
-        Filter::All => String::new(),
-        Filter::In { column, .. } => {
-            let column = &table.columns[*column];
-            let value = if column.kind == Kind::Bytes { "unhex(value)" } else { "value" };
-            format!(" WHERE {} IN (SELECT {value} FROM json_each(?1))", quote(column.name))
-        }
+    let one = |(number, (column, _)): (usize, (usize, _))| {
+        let column = &table.columns[column];
+        let value = if column.kind == Kind::Bytes { "unhex(value)" } else { "value" };
+        format!("{} IN (SELECT {value} FROM json_each(?{number}))", quote(column.name))
+    };
+    let all: Vec<String> = (1..).zip(filter.lists()).map(one).collect();
+    match all.is_empty() {
+        true => String::new(),
+        false => format!(" WHERE {}", all.join(" AND ")),
     }
 }
 
@@ -430,10 +432,7 @@ fn bind(statement: &mut Statement, row: &Row) -> rusqlite::Result<()> {
 }
 
 fn bind_filter(statement: &mut Statement, filter: &Filter) -> rusqlite::Result<()> {
-    match filter {
-        Filter::All => Ok(()),
-        Filter::In { values, .. } => statement.raw_bind_parameter(1, json_list(values)?),
-    }
+    (1..).zip(filter.lists()).try_for_each(|(at, (_, values))| statement.raw_bind_parameter(at, json_list(values)?))
 }
 
 #[cfg(test)]
