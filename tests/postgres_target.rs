@@ -20,7 +20,10 @@ const DONNA: [&str; 3] = [
     include_str!("../schema/donna/postgres/0002_indexes.sql"),
     include_str!("../schema/donna/postgres/0003_system_logs.sql"),
 ];
-const LEDGER: &str = include_str!("../schema/transload/postgres/0001_ledger.sql");
+const LEDGER: [&str; 2] = [
+    include_str!("../schema/transload/postgres/0001_ledger.sql"),
+    include_str!("../schema/transload/postgres/0002_seals.sql"),
+];
 
 const HOSTILE: [&str; 14] = [
     "",
@@ -59,7 +62,9 @@ fn make_tables(connection: &mut dyn Connection) {
     for script in DONNA {
         connection.run_script(Owner::Application, script).expect("the schema's SQL runs");
     }
-    connection.run_script(Owner::Ledger, LEDGER).expect("the ledger's SQL runs");
+    for script in LEDGER {
+        connection.run_script(Owner::Ledger, script).expect("the ledger's SQL runs");
+    }
 }
 
 /// A connection to a new database with all tables, and its URL.
@@ -190,6 +195,7 @@ mod values {
             Value::Bytes((0..=255).collect()),
             Value::Bytes((0..128).collect()),
             text(r#"{"b":1.10,"a":1e2}"#),
+            Value::Bytes(vec![7; 8]),
         ]);
         connection.insert(&ledger::RESIDUE, std::slice::from_ref(&residue)).unwrap();
         assert_eq!(rows(&mut *connection, &ledger::RESIDUE), [residue]);
@@ -396,7 +402,8 @@ mod transactions {
         assert_eq!(connection.update(&USERS, &[renamed(2, "zwei")]).unwrap(), 1);
         let residue = |part: i64, data: &str| {
             let none = Value::Bytes(Vec::new());
-            Row(vec![Value::Uuid(id(1)), Value::Int(part), text("users"), none.clone(), none, text(data)])
+            let values = [Value::Uuid(id(1)), Value::Int(part), text("users"), none.clone(), none, text(data)];
+            Row(values.into_iter().chain([Value::Null]).collect())
         };
         connection.insert(&ledger::RESIDUE, &[residue(0, "a"), residue(1, "b")]).unwrap();
         assert_eq!(connection.update(&ledger::RESIDUE, &[residue(1, "c")]).unwrap(), 1);
@@ -835,7 +842,7 @@ mod roles {
              REVOKE TEMPORARY ON DATABASE app FROM PUBLIC",
         );
         let mut connection = connect(&server.url_as("app", "app"));
-        let error = connection.run_script(Owner::Ledger, LEDGER).unwrap_err();
+        let error = connection.run_script(Owner::Ledger, LEDGER[0]).unwrap_err();
         assert_eq!((error.kind, error.code.as_deref()), (TargetErrorKind::Denied, Some("42501")));
         assert!(told(&error).contains("CREATE SCHEMA \"transload\""), "{}", told(&error));
         for script in DONNA {
@@ -872,7 +879,7 @@ mod roles {
         let target = PostgresTarget::new(options.clone());
         let mut connection = target.connect(Durability::Full).unwrap();
         connection.begin().unwrap();
-        connection.run_script(Owner::Ledger, LEDGER).unwrap();
+        connection.run_script(Owner::Ledger, LEDGER[0]).unwrap();
         connection.run_script(Owner::Application, DONNA[0]).unwrap();
         connection
             .run_script(Owner::Application, "CREATE TABLE here AS SELECT current_setting('search_path')")

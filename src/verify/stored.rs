@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::format::Format;
 use crate::ledger::{unpack_ids, uuids, LedgerDocument, LedgerReject};
-use crate::model::digest::ROW_DIGEST;
+use crate::model::digest::{Seal, ROW_DIGEST};
 use crate::model::ledger::{documents as d, rejects as rj, residue as r, DOCUMENTS, REJECTS, RESIDUE};
 use crate::model::{Row, Table, Value};
 use crate::target::{Connection, Filter, TargetError};
@@ -248,6 +248,8 @@ fn each(
     }
     Ok(())
 }
-pub fn is_sealed(_: &Row) -> bool {
-    true
+
+/// Whether a row may be what transload wrote: it has its seal, or is from before there were any.
+pub fn is_sealed(row: &Row) -> bool {
+    Seal::of(row) != Seal::Broken
 }
