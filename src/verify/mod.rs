@@ -17,14 +17,18 @@ mod compare;
 mod database_only;
 mod explain;
 mod history;
+mod ids;
 mod judge;
 mod large;
 mod orphans;
 pub mod outcome;
+mod record;
+pub mod report;
 mod resolve;
 mod run;
 mod stored;
 mod suspects;
 pub mod waivers;
 
+pub use record::record;
 pub use run::{verify, Job, Options, Sample, VerifyError};
