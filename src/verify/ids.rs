@@ -38,8 +38,10 @@ impl Hasher for IdHasher {
         for word in bytes.chunks(8) {
             let mut whole = [0; 8];
             whole[..word.len()].copy_from_slice(word);
-            let mixed = (self.hash ^ u64::from_le_bytes(whole)).wrapping_mul(self.secret);
-            self.hash = mixed ^ (mixed >> 32);
+            // Both halves of the product, so that every bit of the id reaches every bit of the hash.
+            let word = self.hash ^ u64::from_le_bytes(whole) ^ 0x9E37_79B9_7F4A_7C15;
+            let product = u128::from(word) * u128::from(self.secret);
+            self.hash = (product >> 64) as u64 ^ product as u64;
         }
     }
 
