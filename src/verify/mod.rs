@@ -17,10 +17,12 @@ mod compare;
 mod database_only;
 mod explain;
 mod history;
+mod ids;
 mod judge;
 mod large;
 mod orphans;
 pub mod outcome;
+mod record;
 pub mod report;
 mod resolve;
 mod run;
@@ -28,4 +30,5 @@ mod stored;
 mod suspects;
 pub mod waivers;
 
+pub use record::record;
 pub use run::{verify, Job, Options, Sample, VerifyError};
