@@ -42,7 +42,7 @@ use world::World;
 const AT_ONCE: usize = 60;
 
 /// Whether the ledger's rows are sealed.
-const SEALED: bool = false;
+const SEALED: bool = true;
 
 /// A kind of mutation.
 struct Kind {
@@ -66,7 +66,7 @@ fn kinds() -> Vec<Kind> {
     for forgery in ledger::all() {
         if SEALED || !forgery.needs_a_seal() {
             let make = move |world: &World, chance: &mut Chance| forgery.mutation(world, chance);
-            kinds.push(Kind { name: format!("{forgery:?}"), make: Box::new(make) });
+            kinds.push(Kind { name: forgery.name(), make: Box::new(make) });
         }
     }
     for change in files::all() {

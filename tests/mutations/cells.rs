@@ -68,6 +68,11 @@ impl Cell {
             if (edited == Value::Null && filled) || edited.as_text().is_some_and(long) {
                 continue;
             }
+            let mut after = (*row).clone();
+            after.0[self.column] = edited.clone();
+            if self.table.natural_key.contains(&self.column) && is_taken(world, self.table, &after) {
+                continue;
+            }
             let mut mutation = self.of(world, row, &edited);
             mutation.causes.extend(causes);
             return Some(mutation);
@@ -103,6 +108,12 @@ impl Cell {
             ..Mutation::default()
         }
     }
+}
+
+/// Whether another row has this one's natural key.
+fn is_taken(world: &World, table: &Table, row: &Row) -> bool {
+    let same = |other: &Row| table.natural_key.iter().all(|at| other.0[*at] == row.0[*at]);
+    world.rows.iter().any(|((name, id), other)| *name == table.name && *id != row.id() && same(other))
 }
 
 /// References that point elsewhere.

@@ -128,9 +128,13 @@ impl Change {
             _ if is_log(path) => return None,
             _ => {
                 let node = node::parse(&bytes).ok()?.0;
-                let (node, causes) = self.changed(&node, path, chance)?;
+                let (changed, causes) = self.changed(&node, path, chance)?;
                 mutation.causes.extend(causes);
-                node::line(&node).into_bytes()
+                for place in node::differences(&node, &changed, 3) {
+                    mutation.what.push_str(&format!(" {} {:?} {:?}", place.pointer, place.left, place.right));
+                }
+                mutation.silent = empty_maps_aside(&node, path) == empty_maps_aside(&changed, path);
+                node::line(&changed).into_bytes()
             }
         };
         if content == bytes {
@@ -228,6 +232,28 @@ impl Change {
             alone: true,
             ..Mutation::default()
         }
+    }
+}
+
+/// The file with every empty list as a map where a column holds a map: both are one, as PHP has it.
+fn empty_maps_aside(node: &Node, path: &str) -> Node {
+    let is_map = |name: &str| ["metadata", "profile", "preferences", "original"].contains(&name);
+    let object = |node: &Node| match node {
+        Node::Map(members) => Node::Map(
+            members
+                .iter()
+                .map(|(name, value)| match value {
+                    Node::List(items) if items.is_empty() && is_map(name) => (name.clone(), Node::Map(Vec::new())),
+                    value => (name.clone(), value.clone()),
+                })
+                .collect(),
+        ),
+        other => other.clone(),
+    };
+    match node {
+        Node::List(items) => Node::List(items.iter().map(object).collect()),
+        node if path.contains("memory/") => node.clone(),
+        node => object(node),
     }
 }
 

@@ -14,6 +14,17 @@ use crate::world::World;
 /// How often a row is looked for on which a forgery can be done.
 const TRIES: usize = 30;
 
+/// What may be NULL, and is not always.
+const MAY_BE_NULL: [(&str, &str); 7] = [
+    ("documents", "row_id"),
+    ("documents", "reference"),
+    ("documents", "notes"),
+    ("residue", "data"),
+    ("rejects", "line"),
+    ("rejects", "col"),
+    ("rejects", "pointer"),
+];
+
 /// What is done to the ledger.
 #[derive(Clone, Copy, Debug)]
 pub enum Forgery {
@@ -43,7 +54,10 @@ pub fn all() -> Vec<Forgery> {
     for table in [&DOCUMENTS, &RESIDUE, &REJECTS] {
         for (at, column) in table.columns.iter().enumerate() {
             forgeries.push(Forgery::Column(table, at, How::Changed));
-            forgeries.push(Forgery::Column(table, at, How::Null));
+            // A row without a seal is from before there were any.
+            if MAY_BE_NULL.contains(&(table.name, column.name)) {
+                forgeries.push(Forgery::Column(table, at, How::Null));
+            }
             if ["files", "notes", "data"].contains(&column.name) {
                 for edit in
                     [Edit::DeepLetter, Edit::MemberMore, Edit::MemberLess, Edit::MemberRenamed, Edit::ItemsSwapped]
@@ -60,6 +74,14 @@ pub fn all() -> Vec<Forgery> {
 }
 
 impl Forgery {
+    pub fn name(&self) -> String {
+        match self {
+            Forgery::Column(table, at, how) => format!("{how:?} ledger.{}.{}", table.name, table.columns[*at].name),
+            Forgery::Deleted(table) => format!("ledger.{} less a row", table.name),
+            other => format!("{other:?}"),
+        }
+    }
+
     pub fn mutation(&self, world: &World, chance: &mut Chance) -> Option<Mutation> {
         (0..TRIES).find_map(|_| self.attempt(world, chance))
     }
@@ -75,6 +97,10 @@ impl Forgery {
                 let what =
                     format!("{how:?} ledger.{}.{column}: {} to {}", table.name, short(&row.0[at]), short(&value));
                 let mut mutation = of(world, row, what, vec![dialect.set(table, row, at, &value)]);
+                if at == 0 {
+                    // Under another id it is lost to its document.
+                    mutation.causes.extend([Cause::LedgerMissing, Cause::MissingDocument, Cause::Unreadable, Cause::Truncated]);
+                }
                 if *table == DOCUMENTS && at == d::ROW_ID {
                     // Who refers to the document looks for its row there.
                     mutation.also.extend(row.0[at].as_uuid().into_iter().flat_map(|id| world.referring(id)));
@@ -208,19 +234,10 @@ fn of(world: &World, row: &Row, what: String, sql: Vec<String>) -> Mutation {
 /// Another value that the column takes.
 fn forged(table: &Table, at: usize, row: &Row, how: How, chance: &mut Chance) -> Option<Value> {
     let column = table.columns[at].name;
-    let may_be_null = [
-        ("documents", "row_id"),
-        ("documents", "reference"),
-        ("documents", "notes"),
-        ("residue", "data"),
-        ("rejects", "line"),
-        ("rejects", "col"),
-        ("rejects", "pointer"),
-    ];
     let value = &row.0[at];
     let forged = match (value, how) {
         (Value::Null, How::Null) => return None,
-        (_, How::Null) => may_be_null.contains(&(table.name, column)).then_some(Value::Null)?,
+        (_, How::Null) => Value::Null,
         (Value::Text(text) | Value::Json(text), How::Json(edit)) => {
             let node = node::parse(text.as_bytes()).ok()?.0;
             let text = node::line(&of_json(&node, edit, chance)?.0);
@@ -234,6 +251,7 @@ fn forged(table: &Table, at: usize, row: &Row, how: How, chance: &mut Chance) ->
         (Value::Null, How::Changed) => match column {
             "row_id" => Value::Uuid(nobody(chance)),
             "line" | "col" => Value::Int(7),
+            "seal" => return None,
             "notes" => Value::Json("[{\"code\":\"bom\",\"pointer\":\"\"}]".into()),
             "data" => Value::Text("{\"document\":{\"created_at\":\"uniqid\"}}".into()),
             "accepted_because" => Value::Text("x".into()),
@@ -249,7 +267,8 @@ fn forged(table: &Table, at: usize, row: &Row, how: How, chance: &mut Chance) ->
             _ => Value::Text(format!("{}x", value.as_text()?)),
         },
         (Value::Json(_), How::Changed) => Value::Json("[]".into()),
-        (Value::Int(number), How::Changed) => Value::Int(number + 1),
+        // Parts beside it have the next numbers.
+        (Value::Int(number), How::Changed) => Value::Int(number + 1_000),
         (Value::Time(instant), How::Changed) => Value::Time(Instant(instant.0 + 1)),
         (Value::Bytes(bytes), How::Changed) => {
             let mut bytes = bytes.clone();
