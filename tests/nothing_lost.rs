@@ -3,9 +3,12 @@
 //!
 //! Nothing of `src/json`, of the decoder or of `src/target` takes part in reading files, databases
 //! or residue here, so a decoder that forgets a member, or a target that changes a value, fails.
+//! What the library itself writes again from the same database must then be the same.
 
 mod support;
 
+#[path = "nothing_lost/library.rs"]
+mod library;
 #[path = "nothing_lost/node.rs"]
 mod node;
 #[path = "nothing_lost/random.rs"]
@@ -109,6 +112,13 @@ fn nothing_is_lost(place: &Workplace, database: &Database, more: &[&str]) -> (u6
                 panic!("{path} does not come back\nsaid  {:?}\nholds {:?}", file.content, rebuilt.content);
             }
         }
+    }
+    let own: HashMap<(String, String), _> = documents.iter().map(|held| (held.name(), held)).collect();
+    let library = library::documents(database);
+    assert_eq!(library.len(), own.len());
+    for document in library {
+        let name = (document.held.kind.name.to_owned(), document.held.key.clone());
+        assert!(document.rebuild() == own[&name].rebuild(), "{name:?} comes back in two ways");
     }
     (count("loaded"), count("rejected"))
 }

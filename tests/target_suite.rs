@@ -10,6 +10,8 @@ mod constraints;
 mod fixtures;
 #[path = "target_suite/locks.rs"]
 mod locks;
+#[path = "target_suite/readers.rs"]
+mod readers;
 #[path = "target_suite/rows.rs"]
 mod rows;
 #[path = "target_suite/schemas.rs"]
@@ -66,12 +68,17 @@ macro_rules! suite {
         suite!(@ $make, rows: inserting_nothing_is_fine, rows_come_in_the_order_of_the_primary_key,
             a_key_of_two_columns_orders_by_both, a_filter_takes_ten_thousand_values, a_filter_without_values_finds_nothing,
             a_reader_may_stop_early, updates_touch_only_the_rows_named, updates_leave_children_in_place,
-            deletes_count_and_filter, emptiness_is_known, a_batch_outside_of_a_transaction_is_whole_or_nothing);
+            deletes_count_and_filter, emptiness_is_known, rows_come_in_the_order_asked_for,
+            a_scan_gives_the_columns_asked_for, a_scan_may_stop_early, a_batch_outside_of_a_transaction_is_whole_or_nothing);
         suite!(@ $make, transactions: a_rollback_undoes_and_a_commit_keeps, an_inner_rollback_keeps_the_outer_work,
             an_outer_rollback_undoes_inner_commits, after_an_inner_failure_the_outer_work_commits,
             a_failed_transaction_takes_no_more_statements, a_failed_transaction_is_not_committed,
             a_dropped_connection_rolls_back, connections_see_each_others_commits,
             in_transaction_rolls_back_what_failed);
+        suite!(@ $make, readers: readers_see_one_state_and_keep_it, a_refreshed_reader_sees_what_is_there_now,
+            readers_see_the_same_while_somebody_writes, nothing_is_written_through_a_reader,
+            transactions_nest_in_a_readers_own, a_failed_reader_works_again_when_refreshed, there_is_always_a_reader,
+            only_a_reader_is_refreshed);
         suite!(@ $make, constraints: what_the_columns_cannot_hold_is_refused_as_data, what_the_columns_can_hold_is_accepted,
             columns_left_out_get_their_defaults, rows_that_others_refer_to_take_them_along,
             a_refused_row_is_data_and_leaves_the_connection_usable);

@@ -85,6 +85,12 @@ pub trait Format: Send + Sync {
     /// not grow with them. A row that is missing is left out.
     fn rebuild(&self, held: &Held, parts: &mut NextPart, take: &mut TakePiece) -> Result<(), RebuildError>;
 
+    /// The document that a row would be the first of, if the application had written it to files:
+    /// for rows that are in the database alone. `None` where there is no such file: for
+    /// placeholders, for rows that stand below others, and for keys that are no file's name. The
+    /// reference that a memory entry's file is named after may be a [`crate::model::Value::Reference`].
+    fn adopt_row(&self, table: &Table, row: &Row) -> Option<Held>;
+
     /// Reads a document's files by a second, independent reading of the layouts and says what every
     /// column of every row must hold, in the document's order. References are
     /// [`crate::model::Value::Reference`].
@@ -109,6 +115,9 @@ pub trait Format: Send + Sync {
 
     /// Where the files of a document may stand, given one of them: its own and those beside it.
     fn siblings(&self, document: &Document) -> Vec<RelPath>;
+
+    /// Where files might stand of which this row would be: for a row that no document has.
+    fn homes(&self, table: &Table, row: &Row) -> Vec<RelPath>;
 
     /// Whether a row is a placeholder.
     fn is_placeholder(&self, table: &Table, row: &Row) -> bool;

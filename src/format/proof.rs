@@ -44,7 +44,9 @@ pub struct HeldPart {
 #[derive(Clone, Debug)]
 pub struct HeldRow {
     pub id: Uuid,
-    /// `None`: the ledger says that there is such a row, and its table does not have it.
+    /// `None`: the ledger says that there is such a row, and its table does not have it. Where an
+    /// export finds that a reference is another one than the document's, it puts the legacy name
+    /// into the column as [`Value::Reference`], an empty one for nobody.
     pub row: Option<Row>,
     /// Whether the row is not what was written when the document was loaded. The residue is about
     /// what was written, so a column that does not follow from it any more is taken as it is.
@@ -68,7 +70,8 @@ pub enum Piece {
     Item { file: usize, row: Uuid, value: Node },
     /// A line of the file, its number counted from 1; lines in between are blank.
     Line { file: usize, row: Uuid, number: u64, value: Node },
-    /// How many lines the file has, where blank ones end it.
+    /// How many lines the file has, blank ones at its end included. The last piece of every file of
+    /// lines.
     Lines { file: usize, count: u64 },
     /// The file begins with a byte order mark. Comes before the file's other pieces.
     Mark { file: usize },
@@ -86,6 +89,8 @@ pub type TakePiece<'a> = dyn FnMut(Piece) -> Result<(), Stopped> + 'a;
 pub struct BadResidue {
     /// Counted from 0.
     pub part: usize,
+    /// The row that it is about, where it is about one: it may be the row that somebody changed.
+    pub row: Option<Uuid>,
     /// Shows no value of the document.
     pub detail: String,
 }

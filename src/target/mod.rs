@@ -27,6 +27,14 @@ pub trait Target: Send + Sync {
     /// refused password or an unknown database is not.
     fn connect(&self, durability: Durability) -> Result<Box<dyn Connection>, TargetError>;
 
+    /// Up to so many connections, at least one, that only read, each with a transaction open over
+    /// one and the same state of the database. Fewer than asked for where a limit says so.
+    ///
+    /// Nothing is written or created for them: they work on a PostgreSQL replica, and on a SQLite
+    /// file that may only be read. Their transaction ends when they are dropped, or by
+    /// [`Connection::refresh`]; within it transactions nest as always.
+    fn readers(&self, count: usize) -> Result<Vec<Box<dyn Connection>>, TargetError>;
+
     /// Takes the lock that keeps a second run off this target, without waiting.
     fn lock(&self, holder: &Holder) -> Result<Box<dyn Lock>, LockError>;
 
@@ -85,6 +93,22 @@ pub enum Filter<'a> {
         column: usize,
         values: &'a [Value],
     },
+    /// Rows of which each of the two columns, by position, equals one of its values.
+    Both {
+        first: (usize, &'a [Value]),
+        second: (usize, &'a [Value]),
+    },
+}
+
+impl Filter<'_> {
+    /// The columns that are asked about, each with its values.
+    pub fn lists(&self) -> Vec<(usize, &[Value])> {
+        match self {
+            Filter::All => Vec::new(),
+            Filter::In { column, values } => vec![(*column, values)],
+            Filter::Both { first, second } => vec![*first, *second],
+        }
+    }
 }
 
 /// What a table has in the database, for the check before the first row.
@@ -135,6 +159,25 @@ pub trait Connection: Send {
         each: &mut dyn FnMut(Row) -> ControlFlow<()>,
     ) -> Result<(), TargetError>;
 
+    /// As [`Self::select`], in the order of these columns: text by its bytes, all else by value,
+    /// NULL at either end, one place a target. Rows that are equal in all of them come in any order.
+    fn select_ordered(
+        &mut self,
+        table: &Table,
+        filter: &Filter,
+        order: &[usize],
+        each: &mut dyn FnMut(Row) -> ControlFlow<()>,
+    ) -> Result<(), TargetError>;
+
+    /// Calls `each` with these columns of every row, in the order in which they are named here.
+    /// The rows come in no particular order, as fast as the database gives them.
+    fn scan(
+        &mut self,
+        table: &Table,
+        columns: &[usize],
+        each: &mut dyn FnMut(&[Value]) -> ControlFlow<()>,
+    ) -> Result<(), TargetError>;
+
     /// Whether the table has no row at all.
     fn is_empty(&mut self, table: &Table) -> Result<bool, TargetError>;
 
@@ -144,6 +187,10 @@ pub trait Connection: Send {
     /// Runs a migration's SQL with unqualified names meaning the owner's schema; for the ledger,
     /// the schema is made first where there is none.
     fn run_script(&mut self, owner: Owner, sql: &str) -> Result<(), TargetError>;
+
+    /// Of a reader: ends its transaction, even a failed one, and begins another over what the
+    /// database holds now. Other readers keep what they see.
+    fn refresh(&mut self) -> Result<(), TargetError>;
 
     /// Fails if the connection no longer works.
     fn ping(&mut self) -> Result<(), TargetError>;
@@ -206,6 +253,16 @@ impl Error for TargetError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
     }
+}
+
+/// The error of whoever would write by a connection that [`Target::readers`] gave.
+fn reads_only(context: impl Into<String>) -> TargetError {
+    TargetError::new(TargetErrorKind::Other, context).because("this connection only reads")
+}
+
+/// The error of whoever would refresh another connection.
+fn no_reader() -> TargetError {
+    TargetError::new(TargetErrorKind::Other, "cannot begin to read anew").because("this connection does not only read")
 }
 
 /// Runs `work` in a transaction (or a savepoint): committed if it succeeds, rolled back if not.

@@ -1,4 +1,31 @@
 //! The proof that files and database say the same.
+//!
+//! ```text
+//! walk -> batches of documents -> read + expect -> ask the database -> judge -> account
+//!                                        suspects <-/            census of all rows <-/
+//! ```
+//!
+//! Nothing here calls the decoder, and nothing that the ledger says is believed: it says where to
+//! look. `judge` compares one document, `batch` asks the database for many at once, `run` wires the
+//! threads, `suspects` looks again at what may be on its way, `census` and `orphans` find rows that
+//! no document has.
 
+mod account;
+mod batch;
+mod census;
+mod compare;
+mod database_only;
+mod explain;
+mod history;
+mod judge;
+mod large;
+mod orphans;
 pub mod outcome;
+pub mod report;
+mod resolve;
+mod run;
+mod stored;
+mod suspects;
 pub mod waivers;
+
+pub use run::{verify, Job, Options, Sample, VerifyError};

@@ -340,6 +340,8 @@ pub struct Outcome {
     pub waivers: Vec<WaiverUse>,
     /// What was left out on purpose, in words: a sample, kinds, times. Empty when all was compared.
     pub not_looked_at: Vec<String>,
+    /// Whether somebody asked for less than everything that a migration moves: a sample, times, kinds.
+    pub narrowed: bool,
     /// Documents that were left out by `--sample` or `--changed-since`.
     pub skipped: u64,
     /// The oldest first.

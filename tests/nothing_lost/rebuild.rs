@@ -36,6 +36,11 @@ pub enum Content {
 }
 
 impl Held {
+    /// Kind and key.
+    pub fn name(&self) -> (String, String) {
+        (self.kind.clone(), self.key.clone())
+    }
+
     /// The content of each file, by path.
     pub fn rebuild(&self) -> BTreeMap<String, File> {
         let mut contents: BTreeMap<&str, Content> = BTreeMap::new();

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub mod chance;
+pub mod chromium;
 pub mod cli;
 pub mod content;
 pub mod dump;

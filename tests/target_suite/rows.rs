@@ -45,6 +45,8 @@ pub fn a_key_of_two_columns_orders_by_both(target: &dyn Target) {
     let filter = Filter::In { column: 0, values: &[text("zz"), text("yy")] };
     let found = find(&mut *connection, &VERSIONS, &filter);
     assert_eq!(found, [version("yy", 3), version("zz", 1), version("zz", 2), version("zz", 10)]);
+    let both = Filter::Both { first: (0, &[text("zz"), text("yy")]), second: (1, &[Value::Int(3), Value::Int(10)]) };
+    assert_eq!(find(&mut *connection, &VERSIONS, &both), [version("yy", 3), version("zz", 10)]);
 
     let mut changed = version("zz", 2);
     changed.0[2] = text("changed");
@@ -156,4 +158,97 @@ pub fn a_batch_outside_of_a_transaction_is_whole_or_nothing(target: &dyn Target)
     claims_the_same.0[1] = text("clerk_1");
     connection.update(&USERS, &[named_user(1, "changed"), claims_the_same]).unwrap_err();
     assert_eq!(all(&mut *connection, &USERS), [user(1), user(2)]);
+}
+
+pub fn rows_come_in_the_order_asked_for(target: &dyn Target) {
+    let mut connection = connect(target);
+    connection.insert(&CHAT_SESSIONS, &[chat(1, Value::Null), chat(2, Value::Null)]).unwrap();
+    // Chat, sequence number and id of each, as they are to come.
+    let expected = [(1, 1, 9), (1, 2, 4), (1, 2, 7), (1, 10, 3), (2, 1, 8), (2, 3, 1)];
+    let rows = expected.map(|(chat, sequence, number)| {
+        let mut row = message(number, chat);
+        row.0[6] = Value::Int(sequence);
+        row
+    });
+    let mixed = [3, 0, 5, 2, 4, 1].map(|at: usize| rows[at].clone());
+    connection.insert(&MESSAGES, &mixed).unwrap();
+    let mut found = Vec::new();
+    let each = &mut |row| {
+        found.push(row);
+        ControlFlow::Continue(())
+    };
+    connection.select_ordered(&MESSAGES, &Filter::All, &[1, 6, 0], each).unwrap();
+    assert_eq!(found, rows);
+
+    let filter = Filter::In { column: 1, values: &[id(2)] };
+    let mut found = Vec::new();
+    let each = &mut |row| {
+        found.push(row);
+        ControlFlow::Break(())
+    };
+    connection.select_ordered(&MESSAGES, &filter, &[6], each).unwrap();
+    assert_eq!(found, rows[4..5]);
+
+    // Text by its bytes, whatever the database's language would say.
+    let names = ["", " a", "A", "B", "_", "a", "ab", "b", "\u{e4}", "\u{1f6a9}"];
+    let users: Vec<Row> = (1..).zip(names).map(|(number, name)| named_user(number, name)).collect();
+    connection.insert(&USERS, &users.iter().rev().cloned().collect::<Vec<_>>()).unwrap();
+    let mut found = Vec::new();
+    let each = &mut |row: Row| {
+        found.push(row.0[3].as_text().unwrap().to_owned());
+        ControlFlow::Continue(())
+    };
+    connection.select_ordered(&USERS, &Filter::All, &[3], each).unwrap();
+    assert_eq!(found, names);
+}
+
+pub fn a_scan_gives_the_columns_asked_for(target: &dyn Target) {
+    let mut connection = connect(target);
+    connection.insert(&CHAT_SESSIONS, &[chat(1, Value::Null)]).unwrap();
+    connection.insert(&MESSAGES, &(1..=1000).map(|number| message(number, 1)).collect::<Vec<_>>()).unwrap();
+    let mut scan = |columns: &[usize]| {
+        let mut found = Vec::new();
+        let each = &mut |values: &[Value]| {
+            found.push(values.to_vec());
+            ControlFlow::Continue(())
+        };
+        connection.scan(&MESSAGES, columns, each).unwrap();
+        // The tests' ids are counted up.
+        let at = columns.iter().position(|column| *column == 0).unwrap();
+        found.sort_by_key(|values| values[at].as_uuid());
+        found
+    };
+    let rows: Vec<Row> = (1..=1000).map(|number| message(number, 1)).collect();
+    for columns in [&[0][..], &[3, 0], &[0, 1, 2, 3, 4, 5, 6, 7, 8]] {
+        let expected: Vec<Vec<Value>> =
+            rows.iter().map(|row| columns.iter().map(|at| row.0[*at].clone()).collect()).collect();
+        assert_eq!(scan(columns), expected, "{columns:?}");
+    }
+    let mut seen = 0;
+    let each = &mut |_: &[Value]| {
+        seen += 1;
+        ControlFlow::Continue(())
+    };
+    connection.scan(&USERS, &[0], each).unwrap();
+    assert_eq!(seen, 0);
+}
+
+pub fn a_scan_may_stop_early(target: &dyn Target) {
+    let mut connection = connect(target);
+    connection.insert(&USERS, &(1..=5000).map(user).collect::<Vec<_>>()).unwrap();
+    for _ in 0..3 {
+        let mut seen = 0;
+        let each = &mut |_: &[Value]| {
+            seen += 1;
+            if seen < 3 {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        };
+        connection.scan(&USERS, &[0, 3], each).unwrap();
+        assert_eq!(seen, 3);
+    }
+    // The connection goes on as if nothing had happened.
+    assert_eq!(connection.delete(&USERS, &Filter::All).unwrap(), 5000);
 }

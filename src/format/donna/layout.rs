@@ -3,7 +3,7 @@
 //! The directories may stand in the source root or in a `data` directory below it, as the
 //! application's own root has them.
 
-use crate::model::{ids, Class, Document, DocumentKind, FileRole, Membership, Phase, RelPath};
+use crate::model::{ids, Class, Document, DocumentKind, FileRole, Membership, Phase, RelPath, Row, Table};
 
 use super::tables;
 
@@ -65,6 +65,25 @@ pub fn siblings(document: &Document) -> Vec<RelPath> {
     paths.sort_by(|a, b| a.as_path().cmp(b.as_path()));
     paths.dedup();
     paths
+}
+
+/// See [`crate::format::Format::homes`].
+pub fn homes(table: &Table, row: &Row) -> Vec<RelPath> {
+    let key = |name: &str| table.column(name).and_then(|at| row.0[at].as_text()).map(str::to_owned);
+    let stems: Vec<String> = if *table == tables::USERS {
+        let keys = [Some(row.id().to_string()), key("clerk_id")];
+        keys.into_iter().flatten().map(|key| format!("users/{key}")).collect()
+    } else if *table == tables::CHAT_SESSIONS {
+        let chats = |key: String| match key.contains('/') {
+            true => vec![key],
+            false => vec![format!("chat_sessions/{key}"), format!("chat_sessions/{key}_session")],
+        };
+        key("chat_id").map(chats).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    let both = |stem: &String| [format!("{stem}.json"), format!("data/{stem}.json")];
+    stems.iter().flat_map(both).map(RelPath::new).collect()
 }
 
 /// A user's key: a UUID in any case is one user.

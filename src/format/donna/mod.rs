@@ -60,6 +60,10 @@ impl Format for Donna {
         rebuild::rebuild(held, parts, take)
     }
 
+    fn adopt_row(&self, table: &Table, row: &Row) -> Option<Held> {
+        (!self.is_placeholder(table, row)).then(|| rebuild::adopt_row(table, row)).flatten()
+    }
+
     fn expect(&self, facts: &Facts, open: &Open, take: &mut TakeExpected) -> Result<(), Unexpected> {
         expect::expect(facts, open, take)
     }
@@ -87,6 +91,10 @@ impl Format for Donna {
 
     fn siblings(&self, document: &Document) -> Vec<RelPath> {
         layout::siblings(document)
+    }
+
+    fn homes(&self, table: &Table, row: &Row) -> Vec<RelPath> {
+        layout::homes(table, row)
     }
 
     fn is_placeholder(&self, table: &Table, row: &Row) -> bool {

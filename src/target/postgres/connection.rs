@@ -1,6 +1,5 @@
 //! One connection: transactions that nest, rows in and out.
 
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -12,24 +11,32 @@ use super::errors::{of_statement, Failure};
 use super::pool::Lent;
 use super::session::Session;
 use super::sql::{self, quote, Schemas};
-use super::{decode, encode};
-use crate::model::{Owner, Row, Table};
-use crate::target::{Connection, Durability, Filter, LiveColumn, TargetError, TargetErrorKind};
-
-/// One message of COPY: large enough to make few, small enough to hold beside a batch.
-const COPY_CHUNK: usize = 128 * 1024;
+use super::{copy, decode, encode};
+use crate::model::{Owner, Row, Table, Value};
+use crate::target::{no_reader, reads_only, Connection, Durability, Filter, LiveColumn, TargetError, TargetErrorKind};
 
 /// Longer silence of a server that has nothing to do but answer means that it is gone.
 const PING_LIMIT: Duration = Duration::from_secs(30);
 
+/// Begins to read one state of the database. Which one, the first query decides, or a snapshot.
+const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 pub struct PgConnection {
     lent: Lent,
     ledger_schema: String,
-    /// How many `begin`s are open.
+    access: Access,
+    /// How many transactions and savepoints are open.
     depth: usize,
     /// A statement failed in the transaction that is open: PostgreSQL answers COMMIT with a silent
     /// rollback then, which must not pass for success.
     failed: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Write,
+    /// The outermost transaction is the reader's own and only reads.
+    Read,
 }
 
 impl PgConnection {
@@ -49,7 +56,46 @@ impl PgConnection {
                 .map_err(|error| of_statement("cannot set up the session".into(), error.into()))?;
             session.durability = Some(durability);
         }
-        Ok(PgConnection { lent, ledger_schema: ledger_schema.to_owned(), depth: 0, failed: false })
+        Ok(PgConnection::over(lent, ledger_schema, Access::Write))
+    }
+
+    /// With a transaction open that reads what this snapshot shows, or what the database holds now.
+    pub fn reader(lent: Lent, ledger_schema: &str, snapshot: Option<&str>) -> Result<PgConnection, TargetError> {
+        let mut reader = PgConnection::over(lent, ledger_schema, Access::Read);
+        // Also if what follows fails half-way: such a session is not used again.
+        reader.depth = 1;
+        let statements = match snapshot {
+            Some(snapshot) => format!("{READ}; SET TRANSACTION SNAPSHOT '{}'", snapshot.replace('\'', "''")),
+            None => format!("{READ}; SELECT"),
+        };
+        reader.execute(&statements, "cannot begin to read")?;
+        Ok(reader)
+    }
+
+    /// A name by which other connections read what this reader does, as long as it does.
+    pub fn export_snapshot(&mut self) -> Result<String, TargetError> {
+        self.run(
+            || "cannot share what is read among connections".into(),
+            |session, _| Ok(session.client.query_typed_one("SELECT pg_export_snapshot()", &[])?.get(0)),
+        )
+    }
+
+    fn over(lent: Lent, ledger_schema: &str, access: Access) -> PgConnection {
+        PgConnection { lent, ledger_schema: ledger_schema.to_owned(), access, depth: 0, failed: false }
+    }
+
+    /// The server refuses as well, but a reader's error is the same on every target.
+    fn may_write(&self, context: impl FnOnce() -> String) -> Result<(), TargetError> {
+        match self.access {
+            Access::Write => Ok(()),
+            Access::Read => Err(reads_only(context())),
+        }
+    }
+
+    /// Whether `begin` opened something that is open.
+    fn has_begun(&self) -> bool {
+        let own = usize::from(self.access == Access::Read);
+        self.depth > own
     }
 
     /// Runs `work` and keeps book of its failure.
@@ -120,7 +166,7 @@ impl Connection for PgConnection {
     }
 
     fn commit(&mut self) -> Result<(), TargetError> {
-        if self.failed {
+        if self.failed && self.has_begun() {
             self.rollback()?;
             return Err(TargetError::new(
                 TargetErrorKind::Other,
@@ -128,7 +174,7 @@ impl Connection for PgConnection {
             ));
         }
         let statement = match self.depth {
-            0 => return Err(none_open()),
+            _ if !self.has_begun() => return Err(none_open()),
             1 => "COMMIT".to_owned(),
             depth => format!("RELEASE SAVEPOINT transload_{}", depth - 1),
         };
@@ -143,7 +189,7 @@ impl Connection for PgConnection {
 
     fn rollback(&mut self) -> Result<(), TargetError> {
         let statement = match self.depth {
-            0 => return Err(none_open()),
+            _ if !self.has_begun() => return Err(none_open()),
             1 => "ROLLBACK".to_owned(),
             depth => format!("ROLLBACK TO SAVEPOINT transload_{0}; RELEASE SAVEPOINT transload_{0}", depth - 1),
         };
@@ -157,13 +203,14 @@ impl Connection for PgConnection {
     }
 
     fn insert(&mut self, table: &Table, rows: &[Row]) -> Result<(), TargetError> {
-        self.run(
-            || format!("cannot copy rows into `{}`", table.name),
-            |session, schemas| copy_in(session, &schemas.table(table), table, rows),
-        )
+        let context = || format!("cannot copy rows into `{}`", table.name);
+        self.may_write(context)?;
+        self.run(context, |session, schemas| copy::send(session, &schemas.table(table), table, rows))
     }
 
     fn update(&mut self, table: &Table, rows: &[Row]) -> Result<u64, TargetError> {
+        let context = || format!("cannot update rows of `{}`", table.name);
+        self.may_write(context)?;
         if rows.is_empty() {
             return Ok(0);
         }
@@ -184,41 +231,47 @@ impl Connection for PgConnection {
                         .with_hint("changed rows go through a temporary table: GRANT TEMPORARY ON DATABASE ... TO ..."),
                     _ => error,
                 })?;
-            connection.run(
-                || format!("cannot update rows of `{}`", table.name),
-                |session, schemas| {
-                    copy_in(session, &sql::stage(table), table, rows)?;
-                    Ok(session.client.execute_typed(&sql::update_from_stage(&schemas.table(table), table), &[])?)
-                },
-            )
+            connection.run(context, |session, schemas| {
+                copy::send(session, &sql::stage(table), table, rows)?;
+                Ok(session.client.execute_typed(&sql::update_from_stage(&schemas.table(table), table), &[])?)
+            })
         })
     }
 
     fn delete(&mut self, table: &Table, filter: &Filter) -> Result<u64, TargetError> {
-        self.run(
-            || format!("cannot delete rows of `{}`", table.name),
-            |session, schemas| {
-                let statement = sql::delete(&schemas.table(table), table, filter);
-                let list = ValueList::of(table, filter)?;
-                let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
-                    list.iter().map(|list| (list as &(dyn ToSql + Sync), list.array.clone())).collect();
-                Ok(session.client.execute_typed(&statement, &parameters)?)
-            },
-        )
+        let context = || format!("cannot delete rows of `{}`", table.name);
+        self.may_write(context)?;
+        self.run(context, |session, schemas| {
+            let statement = sql::delete(&schemas.table(table), table, filter);
+            let lists = ValueList::of(table, filter)?;
+            let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
+                lists.iter().map(|list| (list as &(dyn ToSql + Sync), list.array.clone())).collect();
+            Ok(session.client.execute_typed(&statement, &parameters)?)
+        })
     }
 
-    /// What is left of the result when `each` breaks off is passed over by the next statement.
     fn select(
         &mut self,
         table: &Table,
         filter: &Filter,
         each: &mut dyn FnMut(Row) -> ControlFlow<()>,
     ) -> Result<(), TargetError> {
+        self.select_ordered(table, filter, table.key, each)
+    }
+
+    /// What is left of the result when `each` breaks off is passed over by the next statement.
+    fn select_ordered(
+        &mut self,
+        table: &Table,
+        filter: &Filter,
+        order: &[usize],
+        each: &mut dyn FnMut(Row) -> ControlFlow<()>,
+    ) -> Result<(), TargetError> {
         self.run(
             || format!("cannot read rows of `{}`", table.name),
             |session, schemas| {
-                let statement = sql::select(&schemas.table(table), table, filter);
-                let parameters = ValueList::of(table, filter)?.map(|list| {
+                let statement = sql::select(&schemas.table(table), table, filter, order);
+                let parameters = ValueList::of(table, filter)?.into_iter().map(|list| {
                     let array = list.array.clone();
                     (list, array)
                 });
@@ -229,6 +282,22 @@ impl Connection for PgConnection {
                     }
                 }
                 Ok(())
+            },
+        )
+    }
+
+    fn scan(
+        &mut self,
+        table: &Table,
+        columns: &[usize],
+        each: &mut dyn FnMut(&[Value]) -> ControlFlow<()>,
+    ) -> Result<(), TargetError> {
+        self.run(
+            || format!("cannot read rows of `{}`", table.name),
+            |session, schemas| {
+                let query = sql::scan(&schemas.table(table), table, columns);
+                let columns: Vec<_> = columns.iter().map(|at| &table.columns[*at]).collect();
+                copy::receive(session, &query, &columns, each)
             },
         )
     }
@@ -256,6 +325,7 @@ impl Connection for PgConnection {
     }
 
     fn run_script(&mut self, owner: Owner, sql: &str) -> Result<(), TargetError> {
+        self.may_write(|| "cannot run the schema's SQL".into())?;
         self.within(|connection| {
             if owner == Owner::Ledger {
                 connection.make_ledger_schema()?;
@@ -273,6 +343,14 @@ impl Connection for PgConnection {
                 },
             )
         })
+    }
+
+    fn refresh(&mut self) -> Result<(), TargetError> {
+        if self.access == Access::Write {
+            return Err(no_reader());
+        }
+        (self.depth, self.failed) = (1, false);
+        self.execute(&format!("ROLLBACK; {READ}; SELECT"), "cannot begin to read anew")
     }
 
     fn ping(&mut self) -> Result<(), TargetError> {
@@ -314,37 +392,8 @@ fn none_open() -> TargetError {
     TargetError::new(TargetErrorKind::Other, "no transaction is open")
 }
 
-fn copy_in(session: &mut Session, relation: &str, table: &Table, rows: &[Row]) -> Result<(), Failure> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let statement = sql::copy_in(relation, table);
-    let prepared = match session.copies.get(&statement) {
-        Some(prepared) => prepared.clone(),
-        None => {
-            let prepared = session.client.prepare(&statement)?;
-            session.copies.insert(statement, prepared.clone());
-            prepared
-        }
-    };
-    let mut writer = session.client.copy_in(&prepared)?;
-    let mut buffer = Vec::with_capacity(COPY_CHUNK * 2);
-    buffer.extend_from_slice(encode::COPY_HEADER);
-    for row in rows {
-        // A row that cannot be encoded ends the COPY: dropping the writer aborts it.
-        encode::row(&mut buffer, table, row)?;
-        if buffer.len() >= COPY_CHUNK {
-            writer.write_all(&buffer)?;
-            buffer.clear();
-        }
-    }
-    buffer.extend_from_slice(encode::COPY_TRAILER);
-    writer.write_all(&buffer)?;
-    writer.finish()?;
-    Ok(())
-}
-
-/// The values of [`Filter::In`] as one array, however many: the rows then come in one order.
+/// The values for one column of a filter as one array, however many: the rows then come in one
+/// order.
 #[derive(Debug)]
 struct ValueList {
     array: Type,
@@ -352,11 +401,13 @@ struct ValueList {
 }
 
 impl ValueList {
-    fn of(table: &Table, filter: &Filter) -> Result<Option<ValueList>, Failure> {
-        let Filter::In { column, values } = filter else { return Ok(None) };
-        let column = &table.columns[*column];
-        let (_, array) = encode::array_type(column.kind);
-        Ok(Some(ValueList { array, bytes: encode::array(column.kind, column.name, values)? }))
+    fn of(table: &Table, filter: &Filter) -> Result<Vec<ValueList>, Failure> {
+        let list = |(column, values): (usize, &[Value])| {
+            let column = &table.columns[column];
+            let (_, array) = encode::array_type(column.kind);
+            Ok(ValueList { array, bytes: encode::array(column.kind, column.name, values)? })
+        };
+        filter.lists().into_iter().map(list).collect()
     }
 }
 

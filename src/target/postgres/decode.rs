@@ -6,7 +6,7 @@ use postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
 use super::encode::{EPOCH_MICROS, INET_4, INET_6, INFINITIES};
-use crate::model::{Instant, Kind, Row, Table, Value};
+use crate::model::{Column, Instant, Kind, Row, Table, Value};
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DecodeError {
@@ -14,6 +14,8 @@ pub enum DecodeError {
     Type { column: &'static str, actual: String, kind: Kind },
     #[error("the server sent a malformed value for column `{column}`")]
     Malformed { column: &'static str },
+    #[error("the server did not send whole rows")]
+    Cut,
 }
 
 /// A value's bytes as they came.
@@ -41,17 +43,23 @@ pub fn row(table: &Table, found: &postgres::Row) -> Result<Row, DecodeError> {
         let actual = found.columns()[at].type_();
         values.push(match raw {
             None => Value::Null,
-            Some(_) if !holds(actual, column.kind) => {
-                let actual = actual.name().to_owned();
-                return Err(DecodeError::Type { column: column.name, actual, kind: column.kind });
+            Some(raw) => {
+                check(column, actual)?;
+                value(actual, raw).ok_or(DecodeError::Malformed { column: column.name })?
             }
-            Some(raw) => value(actual, raw).ok_or(DecodeError::Malformed { column: column.name })?,
         });
     }
     Ok(Row(values))
 }
 
-/// Whether values of this type are values of the kind.
+/// Fails unless values of this type are values of the column's kind.
+pub fn check(column: &Column, actual: &Type) -> Result<(), DecodeError> {
+    if holds(actual, column.kind) {
+        return Ok(());
+    }
+    Err(DecodeError::Type { column: column.name, actual: actual.name().to_owned(), kind: column.kind })
+}
+
 fn holds(actual: &Type, kind: Kind) -> bool {
     match kind {
         Kind::Uuid => *actual == Type::UUID,
@@ -70,7 +78,7 @@ fn is_text(actual: &Type) -> bool {
 }
 
 /// The value, or `None` for bytes that the type does not have.
-fn value(actual: &Type, raw: &[u8]) -> Option<Value> {
+pub fn value(actual: &Type, raw: &[u8]) -> Option<Value> {
     Some(match *actual {
         Type::UUID => Value::Uuid(Uuid::from_slice(raw).ok()?),
         Type::JSONB => Value::Json(text(raw.strip_prefix(&[1])?)?),

@@ -31,7 +31,7 @@ pub enum EncodeError {
 }
 
 /// What COPY's binary format begins with: the signature, no flags, no extension.
-pub const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub const COPY_HEADER: &[u8; 19] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// What it ends with: a row of -1 columns.
 pub const COPY_TRAILER: &[u8] = &[0xff, 0xff];
 

@@ -10,6 +10,7 @@
 //! proxy that hands a session to several clients would break the lock and the session's settings.
 
 mod connection;
+mod copy;
 mod decode;
 mod encode;
 mod errors;
@@ -135,6 +136,27 @@ impl Target for PostgresTarget {
         let access = self.access()?;
         let lent: Lent = patiently(|| access.sessions.take())?;
         Ok(Box::new(PgConnection::new(lent, durability, &self.options.ledger_schema)?))
+    }
+
+    fn readers(&self, count: usize) -> Result<Vec<Box<dyn Connection>>, TargetError> {
+        let access = self.access()?;
+        let most = count.clamp(1, self.capabilities().max_writers.max(1));
+        let mut readers: Vec<Box<dyn Connection>> = Vec::with_capacity(most);
+        let mut snapshot = None;
+        while readers.len() < most {
+            let lent = match patiently(|| access.sessions.take()) {
+                Ok(lent) => lent,
+                // The server has no room for more.
+                Err(error) if error.kind == TargetErrorKind::Resources && !readers.is_empty() => break,
+                Err(error) => return Err(error),
+            };
+            let mut reader = PgConnection::reader(lent, &self.options.ledger_schema, snapshot.as_deref())?;
+            if snapshot.is_none() && most > 1 {
+                snapshot = Some(reader.export_snapshot()?);
+            }
+            readers.push(Box::new(reader));
+        }
+        Ok(readers)
     }
 
     fn lock(&self, holder: &Holder) -> Result<Box<dyn Lock>, LockError> {

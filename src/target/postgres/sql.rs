@@ -33,9 +33,12 @@ fn columns(table: &Table) -> String {
 }
 
 fn condition(table: &Table, filter: &Filter) -> String {
-    match filter {
-        Filter::All => String::new(),
-        Filter::In { column, .. } => format!(" WHERE {} = ANY($1)", quote(table.columns[*column].name)),
+    let one =
+        |(number, (column, _)): (usize, (usize, _))| format!("{} = ANY(${number})", quote(table.columns[column].name));
+    let all: Vec<String> = (1..).zip(filter.lists()).map(one).collect();
+    match all.is_empty() {
+        true => String::new(),
+        false => format!(" WHERE {}", all.join(" AND ")),
     }
 }
 
@@ -43,8 +46,8 @@ pub fn copy_in(relation: &str, table: &Table) -> String {
     format!("COPY {relation} ({}) FROM STDIN (FORMAT binary)", columns(table))
 }
 
-pub fn select(relation: &str, table: &Table, filter: &Filter) -> String {
-    let order = table.key.iter().map(|at| {
+pub fn select(relation: &str, table: &Table, filter: &Filter, order: &[usize]) -> String {
+    let order = order.iter().map(|at| {
         let column = &table.columns[*at];
         // Text in the order of its bytes: the same whatever the database's collation.
         let collation = if column.kind == Kind::Text { " COLLATE \"C\"" } else { "" };
@@ -52,6 +55,15 @@ pub fn select(relation: &str, table: &Table, filter: &Filter) -> String {
     });
     let order = order.collect::<Vec<_>>().join(", ");
     format!("SELECT {} FROM {relation}{} ORDER BY {order}", columns(table), condition(table, filter))
+}
+
+pub fn scan(relation: &str, table: &Table, columns: &[usize]) -> String {
+    let columns = columns.iter().map(|at| quote(table.columns[*at].name)).collect::<Vec<_>>().join(", ");
+    format!("SELECT {columns} FROM {relation}")
+}
+
+pub fn copy_out(query: &str) -> String {
+    format!("COPY ({query}) TO STDOUT (FORMAT binary)")
 }
 
 pub fn delete(relation: &str, table: &Table, filter: &Filter) -> String {
@@ -155,7 +167,7 @@ mod tests {
 
     #[test]
     fn text_keys_are_ordered_by_their_bytes() {
-        let sql = select("r", &ledger::VERSIONS, &Filter::All);
+        let sql = select("r", &ledger::VERSIONS, &Filter::All, ledger::VERSIONS.key);
         assert!(sql.ends_with(r#" FROM r ORDER BY "schema_name" COLLATE "C", "number""#), "{sql}");
     }
 

@@ -4,28 +4,38 @@
 //! in PostgreSQL: half of a batch can then never be committed.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{OpenFlags, Statement, Transaction, TransactionBehavior};
 
-use crate::model::{Kind, Owner, Row, Table};
-use crate::target::{Connection, Durability, Filter, LiveColumn, TargetError, TargetErrorKind};
+use crate::model::{Kind, Owner, Row, Table, Value};
+use crate::target::{no_reader, reads_only, Connection, Durability, Filter, LiveColumn, TargetError, TargetErrorKind};
 
 use super::errors::describe;
+use super::reader::{self, Way};
 use super::values::{json_list, read, read_key, Param};
 
 /// Pages kept in memory, in KiB; sorting and batches spill to disk beyond it.
-const CACHE_KIB: i64 = 16 * 1024;
+pub const CACHE_KIB: i64 = 16 * 1024;
 
 /// One statement a table and verb, with room for the ledger's.
-const CACHED_STATEMENTS: usize = 64;
+pub const CACHED_STATEMENTS: usize = 64;
 
 pub struct SqliteConnection {
     db: rusqlite::Connection,
     /// The open transaction and its savepoints, outermost first.
     levels: Vec<Level>,
+    /// Of a connection that only reads; the outermost transaction is its own.
+    reads: Option<Reads>,
+}
+
+/// What a reader takes to begin anew.
+struct Reads {
+    path: PathBuf,
+    way: Way,
+    patience: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -50,7 +60,23 @@ impl SqliteConnection {
         if !pragma_is(&db, "foreign_keys", "1") {
             return Err(TargetError::new(TargetErrorKind::Other, "this SQLite does not enforce foreign keys"));
         }
-        Ok(SqliteConnection { db, levels: Vec::new() })
+        Ok(SqliteConnection { db, levels: Vec::new(), reads: None })
+    }
+
+    /// Opens a file that exists, to read what it holds now.
+    pub fn open_reader(path: &Path, way: Way, patience: Duration) -> Result<SqliteConnection, TargetError> {
+        let db = reader::open(path, way, patience)?;
+        reader::begin(&db).map_err(|error| reader::cannot_read(path, error))?;
+        let reads = Some(Reads { path: path.to_owned(), way, patience });
+        Ok(SqliteConnection { db, levels: vec![Level::Sound], reads })
+    }
+
+    fn may_write(&self, context: &str) -> Result<(), TargetError> {
+        if self.reads.is_some() {
+            Err(reads_only(context))
+        } else {
+            Ok(())
+        }
     }
 
     /// Runs statements within the transaction that is open, if any, and notes their failure.
@@ -95,6 +121,15 @@ impl SqliteConnection {
     fn notice_lost_transaction(&mut self) {
         if self.db.is_autocommit() {
             self.levels.fill(Level::Failed);
+        }
+    }
+
+    /// Takes off what the last `begin` put on.
+    fn end_level(&mut self, context: &str) -> Result<Level, TargetError> {
+        let own = usize::from(self.reads.is_some());
+        match self.levels.len() > own {
+            true => Ok(self.levels.pop().expect("the last was just counted")),
+            false => Err(TargetError::new(TargetErrorKind::Other, context).because("no transaction is open")),
         }
     }
 
@@ -149,9 +184,7 @@ impl Connection for SqliteConnection {
 
     fn commit(&mut self) -> Result<(), TargetError> {
         const CONTEXT: &str = "cannot commit";
-        let Some(level) = self.levels.pop() else {
-            return Err(TargetError::new(TargetErrorKind::Other, CONTEXT).because("no transaction is open"));
-        };
+        let level = self.end_level(CONTEXT)?;
         let error = match level {
             Level::Failed => TargetError::new(TargetErrorKind::Other, CONTEXT)
                 .because("an earlier statement of this transaction failed, so it was rolled back"),
@@ -173,9 +206,7 @@ impl Connection for SqliteConnection {
 
     fn rollback(&mut self) -> Result<(), TargetError> {
         const CONTEXT: &str = "cannot roll back";
-        if self.levels.pop().is_none() {
-            return Err(TargetError::new(TargetErrorKind::Other, CONTEXT).because("no transaction is open"));
-        }
+        self.end_level(CONTEXT)?;
         self.undo_level().map_err(|error| describe(CONTEXT, error))
     }
 
@@ -183,7 +214,9 @@ impl Connection for SqliteConnection {
         let columns: Vec<String> = table.columns.iter().map(|column| quote(column.name)).collect();
         let marks: Vec<String> = (1..=columns.len()).map(|at| format!("?{at}")).collect();
         let sql = format!("INSERT INTO {} ({}) VALUES ({})", quoted_name(table), columns.join(", "), marks.join(", "));
-        self.run_whole(&format!("cannot insert rows into `{}`", table.name), |db| {
+        let context = format!("cannot insert rows into `{}`", table.name);
+        self.may_write(&context)?;
+        self.run_whole(&context, |db| {
             let mut statement = db.prepare_cached(&sql)?;
             for row in rows {
                 bind(&mut statement, row)?;
@@ -199,7 +232,9 @@ impl Connection for SqliteConnection {
         let set: Vec<String> = others.into_iter().map(assign).collect();
         let of: Vec<String> = keys.into_iter().map(assign).collect();
         let sql = format!("UPDATE {} SET {} WHERE {}", quoted_name(table), set.join(", "), of.join(" AND "));
-        self.run_whole(&format!("cannot update rows of `{}`", table.name), |db| {
+        let context = format!("cannot update rows of `{}`", table.name);
+        self.may_write(&context)?;
+        self.run_whole(&context, |db| {
             let mut statement = db.prepare_cached(&sql)?;
             let mut updated = 0;
             for row in rows {
@@ -212,7 +247,9 @@ impl Connection for SqliteConnection {
 
     fn delete(&mut self, table: &Table, filter: &Filter) -> Result<u64, TargetError> {
         let sql = format!("DELETE FROM {}{}", quoted_name(table), condition(table, filter));
-        self.run(&format!("cannot delete rows of `{}`", table.name), |db| {
+        let context = format!("cannot delete rows of `{}`", table.name);
+        self.may_write(&context)?;
+        self.run(&context, |db| {
             let mut statement = db.prepare_cached(&sql)?;
             bind_filter(&mut statement, filter)?;
             Ok(statement.raw_execute()? as u64)
@@ -225,30 +262,60 @@ impl Connection for SqliteConnection {
         filter: &Filter,
         each: &mut dyn FnMut(Row) -> ControlFlow<()>,
     ) -> Result<(), TargetError> {
-        let names = |positions: &mut dyn Iterator<Item = usize>| {
-            positions.map(|at| quote(table.columns[at].name)).collect::<Vec<_>>().join(", ")
-        };
+        self.select_ordered(table, filter, table.key, each)
+    }
+
+    fn select_ordered(
+        &mut self,
+        table: &Table,
+        filter: &Filter,
+        order: &[usize],
+        each: &mut dyn FnMut(Row) -> ControlFlow<()>,
+    ) -> Result<(), TargetError> {
+        let all: Vec<usize> = (0..table.columns.len()).collect();
+        let order = order.iter().map(|at| {
+            let column = &table.columns[*at];
+            // Whatever the table says.
+            let collation = if column.kind == Kind::Text { " COLLATE BINARY" } else { "" };
+            quote(column.name) + collation
+        });
         let sql = format!(
             "SELECT {} FROM {}{} ORDER BY {}",
-            names(&mut (0..table.columns.len())),
+            names(table, &all),
             quoted_name(table),
             condition(table, filter),
-            names(&mut table.key.iter().copied()),
+            order.collect::<Vec<_>>().join(", "),
         );
         self.run(&format!("cannot read `{}`", table.name), |db| {
             let mut statement = db.prepare_cached(&sql)?;
             bind_filter(&mut statement, filter)?;
             let mut rows = statement.raw_query();
             while let Some(row) = rows.next()? {
-                let mut values = Vec::with_capacity(table.columns.len());
-                for (at, column) in table.columns.iter().enumerate() {
-                    let stored = row.get_ref(at)?;
-                    values.push(match table.key.contains(&at) {
-                        true => read_key(column, at, stored)?,
-                        false => read(column.kind, stored),
-                    });
-                }
+                let mut values = Vec::with_capacity(all.len());
+                read_columns(table, &all, row, &mut values)?;
                 if each(Row(values)).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn scan(
+        &mut self,
+        table: &Table,
+        columns: &[usize],
+        each: &mut dyn FnMut(&[Value]) -> ControlFlow<()>,
+    ) -> Result<(), TargetError> {
+        let sql = format!("SELECT {} FROM {}", names(table, columns), quoted_name(table));
+        self.run(&format!("cannot read `{}`", table.name), |db| {
+            let mut statement = db.prepare_cached(&sql)?;
+            let mut rows = statement.raw_query();
+            let mut values = Vec::with_capacity(columns.len());
+            while let Some(row) = rows.next()? {
+                values.clear();
+                read_columns(table, columns, row, &mut values)?;
+                if each(&values).is_break() {
                     break;
                 }
             }
@@ -278,7 +345,23 @@ impl Connection for SqliteConnection {
 
     /// The scripts spell the ledger's prefix out, so the owner makes no difference here.
     fn run_script(&mut self, _owner: Owner, sql: &str) -> Result<(), TargetError> {
-        self.run_whole("cannot run the script", |db| db.execute_batch(sql))
+        const CONTEXT: &str = "cannot run the script";
+        self.may_write(CONTEXT)?;
+        self.run_whole(CONTEXT, |db| db.execute_batch(sql))
+    }
+
+    fn refresh(&mut self) -> Result<(), TargetError> {
+        let Some(Reads { path, way, patience }) = &self.reads else { return Err(no_reader()) };
+        if *way == Way::Frozen {
+            // What such a connection has read it takes to be true for ever.
+            let way = Way::to(path, *patience)?;
+            *self = SqliteConnection::open_reader(path, way, *patience)?;
+            return Ok(());
+        }
+        let ended = if self.db.is_autocommit() { Ok(()) } else { self.db.execute_batch("ROLLBACK") };
+        let begun = ended.and_then(|()| reader::begin(&self.db));
+        self.levels = vec![if begun.is_ok() { Level::Sound } else { Level::Failed }];
+        begun.map_err(|error| describe("cannot begin to read anew", error))
     }
 
     fn ping(&mut self) -> Result<(), TargetError> {
@@ -300,21 +383,43 @@ fn quoted_name(table: &Table) -> String {
     quote(&stored_name(table))
 }
 
+fn names(table: &Table, columns: &[usize]) -> String {
+    columns.iter().map(|at| quote(table.columns[*at].name)).collect::<Vec<_>>().join(", ")
+}
+
+/// Appends the values of a row that was selected with these columns.
+fn read_columns(
+    table: &Table,
+    columns: &[usize],
+    row: &rusqlite::Row,
+    values: &mut Vec<Value>,
+) -> rusqlite::Result<()> {
+    for (at, column) in columns.iter().enumerate() {
+        let stored = row.get_ref(at)?;
+        let is_key = table.key.contains(column);
+        let column = &table.columns[*column];
+        values.push(if is_key { read_key(column, at, stored)? } else { read(column.kind, stored) });
+    }
+    Ok(())
+}
+
 /// The one place where a name becomes SQL.
 fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The WHERE clause of a filter. All values travel in one parameter, so that one statement gives
+/// The WHERE clause of a filter. All values of a column travel in one parameter, so that one statement gives
 /// the rows in the order of the primary key, however many values there are.
 fn condition(table: &Table, filter: &Filter) -> String {
-    match filter {
-        Filter::All => String::new(),
-        Filter::In { column, .. } => {
-            let column = &table.columns[*column];
-            let value = if column.kind == Kind::Bytes { "unhex(value)" } else { "value" };
-            format!(" WHERE {} IN (SELECT {value} FROM json_each(?1))", quote(column.name))
-        }
+    let one = |(number, (column, _)): (usize, (usize, _))| {
+        let column = &table.columns[column];
+        let value = if column.kind == Kind::Bytes { "unhex(value)" } else { "value" };
+        format!("{} IN (SELECT {value} FROM json_each(?{number}))", quote(column.name))
+    };
+    let all: Vec<String> = (1..).zip(filter.lists()).map(one).collect();
+    match all.is_empty() {
+        true => String::new(),
+        false => format!(" WHERE {}", all.join(" AND ")),
     }
 }
 
@@ -327,10 +432,7 @@ fn bind(statement: &mut Statement, row: &Row) -> rusqlite::Result<()> {
 }
 
 fn bind_filter(statement: &mut Statement, filter: &Filter) -> rusqlite::Result<()> {
-    match filter {
-        Filter::All => Ok(()),
-        Filter::In { values, .. } => statement.raw_bind_parameter(1, json_list(values)?),
-    }
+    (1..).zip(filter.lists()).try_for_each(|(at, (_, values))| statement.raw_bind_parameter(at, json_list(values)?))
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ mod connection;
 mod errors;
 mod file;
 mod lock;
+mod reader;
 mod values;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::model::Limits;
 
 use super::{Capabilities, Connection, Durability, Holder, Lock, LockError, Target, TargetError, TargetErrorKind};
 use connection::SqliteConnection;
+use reader::Way;
 
 /// How long a statement waits for another writer before it gives up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,6 +29,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Before each further attempt to connect. SQLite does not wait for the switch to a write-ahead
 /// log when two connections meet at it, so these pauses do.
 const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(800)];
+
+/// How often several connections try to begin between two commits of others, which takes about a
+/// millisecond.
+const ATTEMPTS_TO_SEE_THE_SAME: usize = 10;
+
+/// Each takes two or three of the process's file descriptors.
+const MOST_READERS: usize = 64;
 
 /// The longest value. SQLite's own limit is a thousand million bytes for a value and for a whole
 /// row; the rest is for the row's other columns.
@@ -74,17 +83,13 @@ impl Target for SqliteTarget {
     fn connect(&self, durability: Durability) -> Result<Box<dyn Connection>, TargetError> {
         let path = file::locate(&self.path)?;
         file::create_private(&path)?;
-        let mut pauses = PAUSES.into_iter();
-        loop {
-            match SqliteConnection::open(&path, durability, BUSY_TIMEOUT) {
-                Ok(connection) => return Ok(Box::new(connection)),
-                Err(error) if error.kind == TargetErrorKind::Transient => match pauses.next() {
-                    Some(pause) => thread::sleep(pause),
-                    None => return Err(error),
-                },
-                Err(error) => return Err(error),
-            }
-        }
+        Ok(Box::new(patiently(|| SqliteConnection::open(&path, durability, BUSY_TIMEOUT))?))
+    }
+
+    fn readers(&self, count: usize) -> Result<Vec<Box<dyn Connection>>, TargetError> {
+        let path = file::locate(&self.path)?;
+        let readers = patiently(|| readers_of_one_state(&path, count.clamp(1, MOST_READERS)))?;
+        Ok(readers.into_iter().map(|reader| Box::new(reader) as Box<dyn Connection>).collect())
     }
 
     fn lock(&self, holder: &Holder) -> Result<Box<dyn Lock>, LockError> {
@@ -106,6 +111,38 @@ impl Target for SqliteTarget {
         let path = directory.path().join("rehearsal.db");
         Ok(Some(Box::new(SqliteTarget { path, shown: self.shown.clone(), _directory: Some(directory) })))
     }
+}
+
+/// Tries again while the file is in use.
+fn patiently<T>(mut attempt: impl FnMut() -> Result<T, TargetError>) -> Result<T, TargetError> {
+    for pause in PAUSES {
+        match attempt() {
+            Err(error) if error.kind == TargetErrorKind::Transient => thread::sleep(pause),
+            result => return result,
+        }
+    }
+    attempt()
+}
+
+/// Connections that see the same: nobody committed between the first one's beginning and the
+/// last one's. One alone where somebody always does.
+fn readers_of_one_state(path: &Path, count: usize) -> Result<Vec<SqliteConnection>, TargetError> {
+    let way = Way::to(path, BUSY_TIMEOUT)?;
+    let watch = reader::open(path, way, BUSY_TIMEOUT)?;
+    let version = || reader::data_version(&watch).map_err(|error| reader::cannot_read(path, error));
+    let mut readers = Vec::new();
+    for _ in 0..ATTEMPTS_TO_SEE_THE_SAME {
+        readers.clear();
+        let before = version()?;
+        for _ in 0..count {
+            readers.push(SqliteConnection::open_reader(path, way, BUSY_TIMEOUT)?);
+        }
+        if version()? == before {
+            return Ok(readers);
+        }
+    }
+    readers.truncate(1);
+    Ok(readers)
 }
 
 #[cfg(test)]

@@ -1,0 +1,111 @@
+//! Documents that only the database has: the ledger names their files, and they are not there.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use uuid::Uuid;
+
+use crate::ledger::LedgerDocument;
+use crate::model::ledger::DOCUMENTS;
+use crate::model::{Document, RelPath, SourceFile};
+use crate::target::{Connection, TargetError};
+
+use super::account::Order;
+use super::batch::{Checked, State};
+use super::census::{self, Census};
+use super::compare::{Comparison, Mode};
+use super::judge::Judged;
+use super::outcome::{Cause, Difference, Moved, Verdict};
+use super::resolve::Resolved;
+use super::run::Job;
+use super::stored::{self, Rows};
+use super::suspects::{Suspect, Suspects};
+
+/// Documents whose residue is read at once.
+const CHUNK: usize = 64;
+
+/// Finds the ledger's documents of which no file exists, and parts of documents that it lost.
+pub fn documents(
+    job: &Job,
+    connection: &mut dyn Connection,
+    suspects: &mut Suspects,
+    census: &mut Census,
+) -> Result<(), TargetError> {
+    let mut gone: Vec<Document> = Vec::new();
+    connection.scan(&DOCUMENTS, &(0..DOCUMENTS.columns.len()).collect::<Vec<_>>(), &mut |values| {
+        let row = crate::model::Row(values.to_vec());
+        // One that cannot be read is told where its file is compared.
+        let Ok(held) = LedgerDocument::from_row(&row) else { return ControlFlow::Continue(()) };
+        gone.extend(document_without_files(job, &held));
+        ControlFlow::Continue(())
+    })?;
+    gone.sort_by(|a, b| (a.kind.name, a.path().as_path()).cmp(&(b.kind.name, b.path().as_path())));
+    for (number, chunk) in (0..).zip(gone.chunks(CHUNK)) {
+        let ids: Vec<Uuid> = chunk.iter().map(|document| document.id).collect();
+        let stored = stored::of_documents(connection, job.format, &ids, true)?;
+        let mut rows = Rows::default();
+        for table in job.format.tables() {
+            let named = stored.values().flat_map(|stored| stored.row_ids()).filter(|(of, _)| of == table);
+            rows.read(connection, table, named.map(|(_, id)| id))?;
+        }
+        for (at, document) in (0..).zip(chunk) {
+            let named = stored.get(&document.id).into_iter().flat_map(|stored| stored.row_ids());
+            let there: Vec<_> = named
+                .filter(|(table, id)| rows.get(table, *id).is_some())
+                .map(|(table, id)| (table.name, id))
+                .collect();
+            there.iter().for_each(|(table, id)| census.note(table, *id));
+            if there.is_empty() {
+                continue; // Gone on both sides; only the ledger remembers it.
+            }
+            let judged = only_in_database(job, document, there.len());
+            let state = State { rows: there.len() as u128, ..State::default() };
+            let checked = Checked { document: document.clone(), judged, accounted: there, state, bytes: 0 };
+            if let Some(checked) = suspects.replace(checked) {
+                suspects.push(Suspect::new(Order(Order::LAST - 1, number * CHUNK as u64 + at), checked));
+            }
+        }
+    }
+    lost_documents(connection, suspects)
+}
+
+fn document_without_files(job: &Job, held: &LedgerDocument) -> Option<Document> {
+    let kind = job.options.kinds.iter().copied().find(|kind| kind.name == held.kind)?;
+    let files = held.held(job.format)?.files;
+    let is_there = |path: &RelPath| job.source.join(path.as_path()).symlink_metadata().is_ok();
+    if files.is_empty() || files.iter().any(|file| is_there(&file.path)) {
+        return None;
+    }
+    let file = |file: &crate::format::proof::HeldFile| SourceFile {
+        path: file.path.clone(),
+        role: file.role,
+        size: 0,
+        modified: file.modified,
+    };
+    Some(Document { kind, key: held.key.clone(), id: held.id, files: files.iter().map(file).collect() })
+}
+
+/// The judgement of a document without files.
+pub fn only_in_database(job: &Job, document: &Document, rows: usize) -> Judged {
+    let resolved = Resolved::default();
+    let mut comparison = Comparison::new(job.format, document, Mode::Changed, &resolved, 1);
+    let text = format!("no file of it is there; the database has {rows} rows of it");
+    let difference = Difference {
+        table: Some(document.kind.main.name.into()),
+        detail: Some(text.clone()),
+        ..comparison.blank(Cause::OnlyInDatabase, Moved::File)
+    };
+    comparison.tell(difference);
+    let mut judged = Judged::listed(Verdict::OnlyInDatabase, text);
+    judged.total = 1;
+    judged.differences = comparison.differences;
+    judged
+}
+
+/// Parts whose document the ledger does not have (any more), and of which no file told.
+fn lost_documents(connection: &mut dyn Connection, suspects: &mut Suspects) -> Result<(), TargetError> {
+    let lost = census::parts_without_document(connection)?;
+    let told: HashSet<Uuid> = suspects.documents().collect();
+    suspects.lost_parts.extend(lost.into_iter().filter(|id| !told.contains(id)));
+    Ok(())
+}

@@ -1,0 +1,253 @@
+//! The database's side of a batch of documents: what the ledger says, and the rows.
+//!
+//! Nothing that stands in the ledger is believed: it says where to look, and what it says is
+//! compared like everything else. A ledger row that cannot be is told, not an error.
+
+use std::collections::{HashMap, HashSet};
+
+use uuid::Uuid;
+
+use crate::format::Format;
+use crate::ledger::{unpack_ids, uuids, LedgerDocument, LedgerReject};
+use crate::model::digest::ROW_DIGEST;
+use crate::model::ledger::{documents as d, rejects as rj, residue as r, DOCUMENTS, REJECTS, RESIDUE};
+use crate::model::{Row, Table, Value};
+use crate::target::{Connection, Filter, TargetError};
+
+/// What the ledger holds of one document.
+#[derive(Default)]
+pub struct Stored {
+    pub document: Option<LedgerDocument>,
+    pub parts: Vec<StoredPart>,
+    pub reject: Option<LedgerReject>,
+    /// What cannot be: the ledger's table and a few words.
+    pub forged: Vec<(&'static str, String)>,
+}
+
+/// A part as the ledger has it.
+#[derive(Clone, Debug)]
+pub struct StoredPart {
+    pub number: i64,
+    pub table: &'static Table,
+    pub ids: Vec<Uuid>,
+    /// As many as `ids`; what each row was when it was written.
+    pub digests: Vec<[u8; ROW_DIGEST]>,
+    pub data: Option<String>,
+}
+
+impl Stored {
+    /// Whether the ledger knows anything of the document as loaded.
+    pub fn is_known(&self) -> bool {
+        self.document.is_some() || !self.parts.is_empty()
+    }
+
+    /// What a row was when it was written; `None` if the ledger does not name it.
+    pub fn written(&self, table: &Table, row: Uuid) -> Option<[u8; ROW_DIGEST]> {
+        let of_table = self.parts.iter().filter(|part| part.table == table);
+        of_table.flat_map(|part| part.ids.iter().zip(&part.digests)).find(|(id, _)| **id == row).map(|(_, it)| *it)
+    }
+
+    pub fn row_ids(&self) -> impl Iterator<Item = (&'static Table, Uuid)> + '_ {
+        self.parts.iter().flat_map(|part| part.ids.iter().map(|id| (part.table, *id)))
+    }
+}
+
+/// Reads what the ledger holds of these documents. `whole`: their parts, too.
+pub fn of_documents(
+    connection: &mut dyn Connection,
+    format: &dyn Format,
+    ids: &[Uuid],
+    whole: bool,
+) -> Result<HashMap<Uuid, Stored>, TargetError> {
+    let mut found: HashMap<Uuid, Stored> = HashMap::with_capacity(ids.len());
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    let values = uuids(ids);
+    each(connection, &DOCUMENTS, d::ID, &values, &mut |row| {
+        let Some(id) = row.0[d::ID].as_uuid() else { return };
+        let stored = found.entry(id).or_default();
+        note_seal(stored, DOCUMENTS.name, &row);
+        match LedgerDocument::from_row(&row) {
+            Ok(document) => stored.document = Some(document),
+            Err(error) => stored.forged.push((DOCUMENTS.name, error.to_string())),
+        }
+    })?;
+    each(connection, &REJECTS, rj::DOCUMENT_ID, &values, &mut |row| {
+        let Some(id) = row.0[rj::DOCUMENT_ID].as_uuid() else { return };
+        let stored = found.entry(id).or_default();
+        note_seal(stored, REJECTS.name, &row);
+        match LedgerReject::from_row(&row) {
+            Ok(reject) => stored.reject = Some(reject),
+            Err(error) => stored.forged.push((REJECTS.name, error.to_string())),
+        }
+    })?;
+    if whole {
+        each(connection, &RESIDUE, r::DOCUMENT_ID, &values, &mut |row| {
+            let Some(id) = row.0[r::DOCUMENT_ID].as_uuid() else { return };
+            let stored = found.entry(id).or_default();
+            note_seal(stored, RESIDUE.name, &row);
+            match part_of(format, &row) {
+                Ok(part) => stored.parts.push(part),
+                Err(detail) => stored.forged.push((RESIDUE.name, detail)),
+            }
+        })?;
+        for stored in found.values_mut() {
+            stored.parts.sort_by_key(|part| part.number);
+            let gap = (0..).zip(&stored.parts).any(|(number, part)| part.number != number);
+            if gap {
+                stored.forged.push((RESIDUE.name, "a part of the document is missing".into()));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn note_seal(stored: &mut Stored, table: &'static str, row: &Row) {
+    if !is_sealed(row) {
+        stored.forged.push((table, "the row is not what transload wrote: its seal is broken".into()));
+    }
+}
+
+pub fn part_of(format: &dyn Format, row: &Row) -> Result<StoredPart, String> {
+    let v = &row.0;
+    let name = v[r::TABLE_NAME].as_text().unwrap_or_default();
+    let table = format.tables().iter().find(|table| table.name == name);
+    let table = table.ok_or_else(|| format!("a part names the table {name:?}, which does not exist"))?;
+    let ids = v[r::ROW_IDS].as_bytes().unwrap_or_default();
+    let digests = v[r::ROW_DIGESTS].as_bytes().unwrap_or_default();
+    if ids.len() % 16 != 0 || ids.len() / 16 * ROW_DIGEST != digests.len() {
+        return Err("a part has not as many digests as rows".into());
+    }
+    Ok(StoredPart {
+        number: v[r::PART].as_int().unwrap_or(-1),
+        table,
+        ids: unpack_ids(ids).collect(),
+        digests: digests.chunks_exact(ROW_DIGEST).map(|bytes| bytes.try_into().expect("chunks of this size")).collect(),
+        data: v[r::DATA].as_text().map(str::to_owned),
+    })
+}
+
+/// Rows of the target's tables, as one snapshot has them.
+#[derive(Default)]
+pub struct Rows {
+    rows: HashMap<(&'static str, Uuid), Row>,
+    children: HashMap<(&'static str, Uuid), Vec<Uuid>>,
+    values: HashMap<(&'static str, usize, String), Vec<Uuid>>,
+    asked: HashSet<(&'static str, Uuid)>,
+    /// Rows that the ledger names in a document's residue, where several share an owner.
+    holders: HashMap<Uuid, Uuid>,
+}
+
+/// A value as a key of a map; only of what natural keys are made of.
+fn key_of(value: &Value) -> String {
+    match value {
+        Value::Uuid(id) => id.to_string(),
+        value => value.as_text().unwrap_or_default().to_owned(),
+    }
+}
+
+impl Rows {
+    pub fn get(&self, table: &Table, id: Uuid) -> Option<&Row> {
+        self.rows.get(&(table.name, id))
+    }
+
+    /// The rows below a parent, which must have been asked for.
+    pub fn below(&self, table: &Table, parent: Uuid) -> &[Uuid] {
+        self.children.get(&(table.name, parent)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rows whose column has this value, which must have been asked for.
+    pub fn by_value(&self, table: &'static Table, column: usize, value: &Value) -> Vec<&Row> {
+        let ids = self.values.get(&(table.name, column, key_of(value)));
+        ids.into_iter().flatten().filter_map(|id| self.get(table, *id)).collect()
+    }
+
+    /// Calls `take` for every row.
+    pub fn each(&self, tables: &[&'static Table], mut take: impl FnMut(&'static Table, &Row)) {
+        for ((name, _), row) in &self.rows {
+            tables.iter().find(|table| table.name == *name).into_iter().for_each(|table| take(table, row));
+        }
+    }
+
+    /// Notes which document's residue names the row.
+    pub fn note_holder(&mut self, row: Uuid, document: Uuid) {
+        self.holders.insert(row, document);
+    }
+
+    pub fn is_anothers(&self, document: Uuid, row: Uuid) -> bool {
+        self.holders.get(&row).is_some_and(|holder| *holder != document)
+    }
+
+    /// Reads rows by their ids; those that were read before are not read again.
+    pub fn read(
+        &mut self,
+        connection: &mut dyn Connection,
+        table: &'static Table,
+        ids: impl IntoIterator<Item = Uuid>,
+    ) -> Result<(), TargetError> {
+        let wanted: Vec<Value> = ids
+            .into_iter()
+            .filter(|id| !self.rows.contains_key(&(table.name, *id)) && self.asked.insert((table.name, *id)))
+            .map(Value::Uuid)
+            .collect();
+        each(connection, table, 0, &wanted, &mut |row| {
+            self.rows.insert((table.name, row.id()), row);
+        })
+    }
+
+    /// Reads all rows below the parents.
+    pub fn read_below(
+        &mut self,
+        connection: &mut dyn Connection,
+        table: &'static Table,
+        parents: &[Uuid],
+    ) -> Result<(), TargetError> {
+        let Some(column) = table.parent else { return Ok(()) };
+        each(connection, table, column, &uuids(parents), &mut |row| {
+            if let Some(parent) = row.0[column].as_uuid() {
+                self.children.entry((table.name, parent)).or_default().push(row.id());
+            }
+            self.rows.insert((table.name, row.id()), row);
+        })
+    }
+
+    /// Reads the rows whose column has one of the values; returns their ids.
+    pub fn read_by(
+        &mut self,
+        connection: &mut dyn Connection,
+        table: &'static Table,
+        column: usize,
+        values: &[Value],
+    ) -> Result<Vec<Uuid>, TargetError> {
+        let mut ids = Vec::new();
+        each(connection, table, column, values, &mut |row| {
+            ids.push(row.id());
+            self.values.entry((table.name, column, key_of(&row.0[column]))).or_default().push(row.id());
+            self.rows.insert((table.name, row.id()), row);
+        })?;
+        Ok(ids)
+    }
+}
+
+/// Values a query: a list of any length would do, but it is held in memory on both sides.
+const MOST_VALUES: usize = 10_000;
+
+fn each(
+    connection: &mut dyn Connection,
+    table: &Table,
+    column: usize,
+    values: &[Value],
+    take: &mut dyn FnMut(Row),
+) -> Result<(), TargetError> {
+    for values in values.chunks(MOST_VALUES) {
+        connection.select(table, &Filter::In { column, values }, &mut |row| {
+            take(row);
+            std::ops::ControlFlow::Continue(())
+        })?;
+    }
+    Ok(())
+}
+pub fn is_sealed(_: &Row) -> bool {
+    true
+}
