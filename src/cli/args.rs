@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::config::Flags;
 
 use super::logging::LogFormat;
+use super::verify::args::VerifyArgs;
 
 /// Moves an application's JSON files into a database and proves that nothing was lost.
 #[derive(Debug, Parser)]
@@ -134,6 +135,8 @@ pub enum Command {
     Scan(ScanArgs),
     /// Move the source into the database; running again goes on, or changes nothing
     Migrate(MigrateArgs),
+    /// Prove that files and database say the same
+    Verify(VerifyArgs),
     /// Look at what could not be loaded, and decide about it
     Rejects(RejectsArgs),
     /// Show the runs and what is loaded
@@ -148,6 +151,7 @@ impl Command {
         match self {
             Command::Scan(args) => args.source.as_deref(),
             Command::Migrate(args) => args.source.as_deref(),
+            Command::Verify(args) => args.source.as_deref(),
             Command::Rejects(args) => match &args.action {
                 RejectsAction::Export { source, .. } | RejectsAction::Retry { source, .. } => source.as_deref(),
                 RejectsAction::List { .. } | RejectsAction::Show { .. } | RejectsAction::Accept { .. } => None,

@@ -128,10 +128,7 @@ pub fn prepare(
 /// # Errors
 /// If nothing was ever migrated there.
 pub fn ledger(target: &dyn Target, format: &'static dyn Format) -> Result<Box<dyn Connection>, Failure> {
-    let never = || {
-        Failure::new(anyhow::Error::msg(format!("nothing was ever migrated into {}", target.name())))
-            .with_hint("run `transload migrate` first, or name another database with --db URL")
-    };
+    let never = || never_migrated(target);
     if !target.exists() {
         return Err(never());
     }
@@ -142,6 +139,12 @@ pub fn ledger(target: &dyn Target, format: &'static dyn Format) -> Result<Box<dy
         Ok(false) => Err(never()),
         Err(error) => Err(Failure::new(error)),
     }
+}
+
+/// There is no ledger in the database.
+pub fn never_migrated(target: &dyn Target) -> Failure {
+    Failure::new(anyhow::Error::msg(format!("nothing was ever migrated into {}", target.name())))
+        .with_hint("run `transload migrate` first, or name another database with --db URL")
 }
 
 /// The source as given, once it is known that outputs stay out of it.

@@ -19,6 +19,7 @@ pub mod resume;
 pub mod scan;
 pub mod status;
 pub mod summary;
+pub mod verify;
 
 pub use crate::config::Environment;
 pub use args::{parse, Cli, Command};
@@ -42,6 +43,7 @@ pub fn run(cli: &Cli, environment: &Environment) -> Result<Exit, Failure> {
     match &cli.command {
         Some(Command::Scan(args)) => scan::run(args, &config, quiet),
         Some(Command::Migrate(args)) => migrate::run(args, &config, quiet),
+        Some(Command::Verify(args)) => verify::run(args, &config, quiet),
         Some(Command::Rejects(args)) => rejects::run(args, &config, quiet),
         Some(Command::Status(args)) => status::run(args, &config),
         Some(Command::Generate(args)) => generate::run(args),
