@@ -1,4 +1,5 @@
-//! Reading by serde_json, from raw values down, so that numbers keep their spelling.
+//! Reading by serde_json, so that numbers keep their spelling: quickly where all are integers, else
+//! from raw values down.
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,7 +9,7 @@ use std::ops::ControlFlow;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::Node;
+use super::{quick, Node};
 
 /// Values nested deeper are refused: whoever rebuilds them recurses.
 const DEEPEST: usize = 1024;
@@ -60,6 +61,9 @@ pub fn parse(bytes: &[u8]) -> Result<(Node, bool), ReadError> {
 
 fn value(bytes: &[u8]) -> Result<Node, ReadError> {
     let text = std::str::from_utf8(bytes).map_err(|_| ReadError::Utf8)?;
+    if let Some(node) = quick::read(text) {
+        return Ok(node);
+    }
     let raw: &RawValue = serde_json::from_str(text)?;
     node(raw.get(), 0)
 }
@@ -183,7 +187,10 @@ impl<'de, E: From<ReadError>> Visitor<'de> for Elements<'_, E> {
         let mut at = 0;
         while let Some(raw) = list.next_element_seed(Raw)? {
             self.since.set(0);
-            let element = if raw.get().len() > LONGEST { Err(ReadError::TooLong) } else { node(raw.get(), 1) };
+            let element = match raw.get() {
+                text if text.len() > LONGEST => Err(ReadError::TooLong),
+                text => quick::read(text).map_or_else(|| node(text, 1), Ok),
+            };
             let flow = match element {
                 Ok(node) => (self.each)(at, node),
                 Err(error) => Err(error.into()),
