@@ -195,7 +195,7 @@ impl Flow<'_> {
             }
         }
         let mut held = std::collections::BTreeSet::new();
-        rows.each(format.tables(), |table, row| {
+        rows.each(|table, row| {
             for (column, value) in table.columns.iter().zip(&row.0) {
                 if let (Some(reference), Some(id)) = (column.reference, value.as_uuid()) {
                     held.insert((reference.kind, id));
