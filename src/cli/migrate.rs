@@ -154,7 +154,8 @@ impl MigrateOptions {
     }
 }
 
-fn each_known(flag: &str, names: &[String], known: &[&'static str]) -> Result<Vec<&'static str>, Failure> {
+/// Kinds by their names.
+pub(super) fn each_known(flag: &str, names: &[String], known: &[&'static str]) -> Result<Vec<&'static str>, Failure> {
     let find = |name: &String| known.iter().copied().find(|kind| kind == name);
     let check = |name: &String| {
         find(name).ok_or_else(|| {
