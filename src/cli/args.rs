@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::config::Flags;
 
 use super::logging::LogFormat;
+use super::verify::args::VerifyArgs;
 
 /// Moves an application's JSON files into a database and proves that nothing was lost.
 #[derive(Debug, Parser)]
@@ -134,6 +135,8 @@ pub enum Command {
     Scan(ScanArgs),
     /// Move the source into the database; running again goes on, or changes nothing
     Migrate(MigrateArgs),
+    /// Prove that files and database say the same
+    Verify(VerifyArgs),
     /// Write the legacy files again from the database, as it is now
     Export(ExportArgs),
     /// Look at what could not be loaded, and decide about it
@@ -150,6 +153,7 @@ impl Command {
         match self {
             Command::Scan(args) => args.source.as_deref(),
             Command::Migrate(args) => args.source.as_deref(),
+            Command::Verify(args) => args.source.as_deref(),
             Command::Rejects(args) => match &args.action {
                 RejectsAction::Export { source, .. } | RejectsAction::Retry { source, .. } => source.as_deref(),
                 RejectsAction::List { .. } | RejectsAction::Show { .. } | RejectsAction::Accept { .. } => None,

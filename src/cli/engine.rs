@@ -161,7 +161,8 @@ pub fn readers(
     }
 }
 
-fn never_migrated(target: &dyn Target) -> Failure {
+/// There is no ledger in the database.
+pub fn never_migrated(target: &dyn Target) -> Failure {
     Failure::new(anyhow::Error::msg(format!("nothing was ever migrated into {}", target.name())))
         .with_hint("run `transload migrate` first, or name another database with --db URL")
 }

@@ -154,7 +154,7 @@ impl MigrateOptions {
     }
 }
 
-/// Kinds by their names.
+/// The kinds of these names; `flag` is for the message.
 pub(super) fn each_known(flag: &str, names: &[String], known: &[&'static str]) -> Result<Vec<&'static str>, Failure> {
     let find = |name: &String| known.iter().copied().find(|kind| kind == name);
     let check = |name: &String| {

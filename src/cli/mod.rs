@@ -20,6 +20,7 @@ pub mod resume;
 pub mod scan;
 pub mod status;
 pub mod summary;
+pub mod verify;
 
 pub use crate::config::Environment;
 pub use args::{parse, Cli, Command};
@@ -43,6 +44,7 @@ pub fn run(cli: &Cli, environment: &Environment) -> Result<Exit, Failure> {
     match &cli.command {
         Some(Command::Scan(args)) => scan::run(args, &config, quiet),
         Some(Command::Migrate(args)) => migrate::run(args, &config, quiet),
+        Some(Command::Verify(args)) => verify::run(args, &config, quiet),
         Some(Command::Rejects(args)) => rejects::run(args, &config, quiet),
         Some(Command::Export(args)) => export::run(args, &config, quiet),
         Some(Command::Status(args)) => status::run(args, &config),

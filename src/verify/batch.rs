@@ -75,47 +75,89 @@ impl Judge<'_> {
         documents: Vec<Document>,
         readings: Vec<Result<Reading, ReadProblem>>,
     ) -> Result<Vec<Checked>, TargetError> {
-        let ids: Vec<Uuid> = documents.iter().flat_map(|document| [document.id, document.twin_id()]).collect();
-        let is_large = |reading: &Result<Reading, ReadProblem>| {
-            reading.as_ref().is_ok_and(|reading| reading.files.iter().any(|file| file.content == FileContent::Large))
-        };
-        let whole = !readings.iter().any(is_large);
-        debug_assert!(whole || documents.len() == 1, "a large document is a batch of its own");
-        let stored = stored::of_documents(connection, self.format, &ids, whole)?;
-        if !whole {
-            let mut readings = readings;
-            let (Some(document), Some(Ok(reading))) = (documents.into_iter().next(), readings.pop()) else {
-                return Ok(Vec::new());
-            };
-            return Ok(vec![large::judge(self, connection, document, reading, stored)?]);
+        let mut all: Vec<Option<Checked>> = Vec::new();
+        all.resize_with(documents.len(), || None);
+        let (mut held, mut places) = ((Vec::new(), Vec::new()), Vec::new());
+        for (at, (document, reading)) in documents.into_iter().zip(readings).enumerate() {
+            match reading {
+                Ok(reading) if reading.files.iter().any(|file| file.content == FileContent::Large) => {
+                    let ids = [document.id, document.twin_id()];
+                    let mut stored = stored::of_documents(connection, self.format, &ids, false)?;
+                    self.forget_anothers(&document, &mut stored);
+                    all[at] = Some(large::judge(self, connection, document, reading, stored)?);
+                }
+                reading => {
+                    held.0.push(document);
+                    held.1.push(reading);
+                    places.push(at);
+                }
+            }
         }
+        for (at, checked) in places.into_iter().zip(self.held(connection, held.0, held.1)?) {
+            all[at] = Some(checked);
+        }
+        Ok(all.into_iter().flatten().collect())
+    }
+
+    /// What the ledger holds under a document's id may be another file's, which claims the same key.
+    fn forget_anothers(&self, document: &Document, stored: &mut HashMap<Uuid, Stored>) {
+        if stored.get(&document.id).is_some_and(|stored| self.is_anothers(document, stored)) {
+            stored.remove(&document.id);
+        }
+    }
+
+    fn is_anothers(&self, document: &Document, stored: &Stored) -> bool {
+        let Some(ledger) = &stored.document else { return false };
+        let paths: Vec<RelPath> = ledger.paths().iter().map(|path| RelPath::from_text(path)).collect();
+        let is_there = |path: &RelPath| self.root.join(path.as_path()).symlink_metadata().is_ok();
+        !document.files.iter().any(|file| paths.contains(&file.path)) && paths.iter().any(is_there)
+    }
+
+    /// Judges documents that are held in memory.
+    fn held(
+        &self,
+        connection: &mut dyn Connection,
+        documents: Vec<Document>,
+        readings: Vec<Result<Reading, ReadProblem>>,
+    ) -> Result<Vec<Checked>, TargetError> {
+        let ids: Vec<Uuid> = documents.iter().flat_map(|document| [document.id, document.twin_id()]).collect();
+        let stored = stored::of_documents(connection, self.format, &ids, true)?;
         let none = Stored::default();
-        let stored_of = |id: Uuid| stored.get(&id).unwrap_or(&none);
+        let anothers: Vec<bool> = documents
+            .iter()
+            .map(|document| stored.get(&document.id).is_some_and(|stored| self.is_anothers(document, stored)))
+            .collect();
+        let stored_of = |at: usize| match anothers[at] {
+            true => &none,
+            false => stored.get(&documents[at].id).unwrap_or(&none),
+        };
         let wanted: Vec<Result<Vec<Expected>, Unexpected>> = documents
             .iter()
             .zip(&readings)
-            .map(|(document, reading)| match reading {
-                Ok(reading) => self.expect(document, reading, stored_of(document.id)),
+            .enumerate()
+            .map(|(at, (document, reading))| match reading {
+                Ok(reading) => self.expect(document, reading, stored_of(at)),
                 Err(_) => Ok(Vec::new()),
             })
             .collect();
         let mut rows = Rows::default();
         let resolved = self.load(connection, &documents, &wanted, &stored, &mut rows)?;
         let mut results = Vec::with_capacity(documents.len());
-        for ((document, reading), wanted) in documents.into_iter().zip(readings).zip(wanted) {
+        for (at, ((document, reading), wanted)) in documents.iter().zip(readings).zip(wanted).enumerate() {
             let reading = match reading {
                 Ok(reading) => reading,
                 Err(problem) => {
                     let judged = Judged::listed(Verdict::Unreadable, problem.to_string());
                     let state = State::default();
+                    let document = document.clone();
                     results.push(Checked { document, judged, accounted: Vec::new(), state, bytes: 0 });
                     continue;
                 }
             };
-            let stored_here = stored_of(document.id);
+            let stored_here = stored_of(at);
             let sides = Sides {
                 format: self.format,
-                document: &document,
+                document,
                 reading: &reading,
                 stored: stored_here,
                 twin: stored.get(&document.twin_id()),
@@ -125,14 +167,23 @@ impl Judge<'_> {
                 most: self.most,
             };
             let judged = judge(&sides);
-            let accounted = sides.accounted();
+            let accounted = match (judged.verdict, stored_here.is_known()) {
+                // Its rows, if there are any, are those of who claimed the same.
+                (Verdict::Rejected, false) => Vec::new(),
+                _ => sides.accounted(),
+            };
+            // Only what does not agree is looked at again, and compared with what it was.
+            let rows_digest = match judged.verdict {
+                Verdict::Agreed | Verdict::Rejected => 0,
+                _ => rows_digest(stored_here, &rows, &accounted, &sides),
+            };
             let state = State {
                 files: Some(reading.digest),
-                rows: rows_digest(stored_here, &rows, &accounted, &sides),
+                rows: rows_digest,
                 modified: reading.files.iter().map(|file| file.modified).max(),
             };
             let bytes = reading.bytes();
-            results.push(Checked { document, judged, accounted, state, bytes });
+            results.push(Checked { document: document.clone(), judged, accounted, state, bytes });
         }
         Ok(results)
     }

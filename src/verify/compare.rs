@@ -190,6 +190,11 @@ impl<'a> Comparison<'a> {
         self.tell(difference);
     }
 
+    /// Whether the row has another natural key than the files want.
+    pub fn is_renamed(&self, table: &Table, row: Uuid) -> bool {
+        table.natural_key.iter().any(|at| self.told.contains(&(row, *at)))
+    }
+
     /// A row under an id that is neither derived nor adopted, in the place of one that is.
     pub fn foreign_id(&mut self, wanted: &Expected, id: Uuid, found: Uuid) {
         let difference = Difference {

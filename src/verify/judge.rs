@@ -100,6 +100,7 @@ pub fn judge(sides: &Sides) -> Judged {
         if sides.stored.is_known() || found.derived {
             let detail = "the document's rows are there, and the ledger does not know it";
             comparison.ledger(Cause::LedgerMissing, DOCUMENTS.name, detail);
+            comparison.database_moved = true;
         }
     }
     match sides.wanted {
@@ -261,7 +262,7 @@ fn compare(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) {
             Partner::Added(partner, instead) => {
                 let added = &added[*partner];
                 rows[at] = Some(added.row.id());
-                if comparison.mode == Mode::Loaded {
+                if comparison.mode == Mode::Loaded && added.row.id() != wanted.id {
                     comparison.foreign_id(wanted, instead.unwrap_or(wanted.id), added.row.id());
                     foreign.push((instead.unwrap_or(wanted.id), added.row.id()));
                 } else {
@@ -306,7 +307,9 @@ fn known_rows<'a>(sides: &Sides<'a>) -> Vec<Known<'a>> {
 /// Writes the document again; the rows' objects go to the rows, whole files are returned.
 fn rebuild(sides: &Sides, comparison: &mut Comparison, known: &mut [Known]) -> HashMap<usize, Node> {
     let mut whole = HashMap::new();
-    let Some(document) = &sides.stored.document else { return whole };
+    let Some(document) = sides.stored.document.as_ref().filter(|_| !sides.stored.parts.is_empty()) else {
+        return whole;
+    };
     let Some(held) = document.held(sides.format) else {
         comparison.ledger(Cause::LedgerForged, DOCUMENTS.name, "its files are not what transload writes");
         return whole;
@@ -451,7 +454,9 @@ pub fn ledger_row(comparison: &mut Comparison, document: &Document, reading: &Re
         let mut sorted = paths;
         sorted.sort();
         if held != sorted {
-            wrong.push("its files are not the document's".into());
+            let detail = format!("the ledger knows it as {}", held.join(", "));
+            let difference = Difference { detail: Some(detail), ..comparison.blank(Cause::EditedInFile, Moved::File) };
+            comparison.tell(difference);
         }
         if ledger.bytes != reading.bytes() {
             wrong.push("its size is not the files'".into());
@@ -606,7 +611,12 @@ fn compare_whole(
         if node::equal(said, rebuilt) {
             continue;
         }
+        let renamed =
+            of_file.iter().any(|at| rows[*at].is_some_and(|row| comparison.is_renamed(wanted[*at].table, row)));
         for place in node::differences(said, rebuilt, sides.most.max(1)) {
+            if renamed && (place.left.is_none() || place.right.is_none()) {
+                continue; // A row stands under another key, which was told.
+            }
             let under = |at: &&usize| {
                 let pointer = &wanted[**at].pointer;
                 place

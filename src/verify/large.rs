@@ -130,23 +130,29 @@ impl Flow<'_> {
                 comparison.ledger(Cause::LedgerMissing, DOCUMENTS.name, detail);
             }
         }
-        if let Err(problem) = begun {
-            judge::unreadable(&mut comparison, &problem);
-            return Ok((judge::conclude(comparison), Vec::new(), 0));
-        }
         let mut pairing = Pairing::new(comparison);
         let (feed, feed_in) = bounded::<Feed>(2);
         let result = crew::run(|crew| {
             crew.spawn("rows", move || self.feed(connection, own, mode, &feed));
-            let result = self.expect(&mut |wanted| {
-                pairing.wanted(wanted, &feed_in);
-                ControlFlow::Continue(())
-            });
-            pairing.rest(&feed_in);
-            drop(feed_in);
-            if let Err(problem) = result {
-                judge::unreadable(&mut pairing.comparison, &problem);
+            let result = match begun {
+                Ok(()) => self.expect(&mut |wanted| {
+                    pairing.wanted(wanted, &feed_in);
+                    ControlFlow::Continue(())
+                }),
+                Err(problem) => Err(problem),
+            };
+            match result {
+                Ok(()) => pairing.rest(&feed_in),
+                // What the file does not say has no partners; the rows are the document's all the same.
+                Err(problem) => {
+                    while pairing.receive(&feed_in) {
+                        pairing.entries.clear();
+                        pairing.waiting.clear();
+                    }
+                    judge::unreadable(&mut pairing.comparison, &problem);
+                }
             }
+            drop(feed_in);
             Ok(())
         });
         match result {

@@ -21,6 +21,7 @@ mod judge;
 mod large;
 mod orphans;
 pub mod outcome;
+mod record;
 pub mod report;
 mod resolve;
 mod run;
@@ -28,4 +29,5 @@ mod stored;
 mod suspects;
 pub mod waivers;
 
+pub use record::record;
 pub use run::{verify, Job, Options, Sample, VerifyError};

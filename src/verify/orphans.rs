@@ -100,6 +100,8 @@ fn tell(job: &Job, orphans: Vec<Orphan>, account: &mut Account) {
                 let kind = kind_of(job.format, orphan.table).name;
                 groups.entry((kind, group)).or_default().push((orphan.table, row));
             }
+            // Something of the table is told already: a row that stands below another document, say.
+            (None, _) if account.tables.get(orphan.table.name).is_some_and(|count| count.differences > 0) => {}
             _ => {
                 account.differences(Order(Order::LAST, number), orphan.differences);
                 number += 1;

@@ -340,12 +340,54 @@ pub struct Outcome {
     pub waivers: Vec<WaiverUse>,
     /// What was left out on purpose, in words: a sample, kinds, times. Empty when all was compared.
     pub not_looked_at: Vec<String>,
+    /// Whether somebody asked for less than everything that a migration moves: a sample, times, kinds.
+    pub narrowed: bool,
     /// Documents that were left out by `--sample` or `--changed-since`.
     pub skipped: u64,
     /// The oldest first.
     pub history: Vec<PastRun>,
     /// How the check ended.
     pub conclusion: Conclusion,
+}
+
+impl Outcome {
+    /// Whether both equations hold: every file and every document is accounted for. If not, that is
+    /// a mistake of transload's own, never of the data.
+    pub fn is_balanced(&self) -> bool {
+        let files = &self.files;
+        let documents: u64 = Verdict::ALL.into_iter().map(|verdict| self.documents.of(verdict)).sum();
+        files.found == files.in_documents + files.not_migrated + files.unreadable + files.vanished
+            && self.documents.found == documents
+    }
+
+    /// What is told when the comparison could not be made at all.
+    pub fn not_done(source: String, target: String, started: Instant, seconds: f64, why: String) -> Outcome {
+        Outcome {
+            source,
+            target,
+            version: env!("CARGO_PKG_VERSION"),
+            started,
+            seconds,
+            files: FileTally::default(),
+            documents: Documents::default(),
+            kinds: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            by_columns: 0,
+            accepted: 0,
+            differences: 0,
+            waived: 0,
+            waived_documents: 0,
+            causes: BTreeMap::new(),
+            listed_differences: Vec::new(),
+            listed: Vec::new(),
+            waivers: Vec::new(),
+            not_looked_at: Vec::new(),
+            narrowed: false,
+            skipped: 0,
+            history: Vec::new(),
+            conclusion: Conclusion::NotChecked(why),
+        }
+    }
 }
 
 /// How a check ended, and so its exit code.

@@ -394,6 +394,7 @@ fn outcome(
         listed,
         waivers: job.options.waivers.uses(),
         not_looked_at: not_looked_at(job, account.skipped),
+        narrowed: job.options.sample.is_some() || job.options.changed_since.is_some(),
         skipped: account.skipped,
         history,
         conclusion,

@@ -69,6 +69,7 @@ pub fn agreeing() -> Outcome {
         listed: Vec::new(),
         waivers: Vec::new(),
         not_looked_at: Vec::new(),
+        narrowed: false,
         skipped: 0,
         history: (1..=30).map(night).collect(),
         conclusion: Conclusion::Agree,

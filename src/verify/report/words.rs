@@ -163,19 +163,12 @@ pub fn moved(moved: Moved) -> &'static str {
     }
 }
 
-/// Whether all was compared that there is.
-pub fn is_whole(outcome: &Outcome) -> bool {
-    outcome.skipped == 0 && outcome.not_looked_at.is_empty()
-}
-
 /// The verdict in a few words.
 pub fn title(outcome: &Outcome) -> &'static str {
     match &outcome.conclusion {
-        Conclusion::Agree if is_whole(outcome) && outcome.waived > 0 => {
-            "Files and database agree, but for what is waived"
-        }
-        Conclusion::Agree if is_whole(outcome) => "Files and database agree",
-        Conclusion::Agree => "What was compared agrees",
+        Conclusion::Agree if outcome.narrowed => "What was compared agrees",
+        Conclusion::Agree if outcome.waived > 0 => "Files and database agree, but for what is waived",
+        Conclusion::Agree => "Files and database agree",
         Conclusion::Differ => "Files and database differ",
         Conclusion::NotChecked(_) => "The check could not be done",
     }
@@ -218,8 +211,8 @@ pub fn sentences(outcome: &Outcome) -> Vec<String> {
     if outcome.accepted > 0 {
         said.push(format!("{} rejected, and somebody has accepted that with a reason.", were(outcome.accepted)));
     }
-    if outcome.skipped > 0 {
-        said.push(format!("{} not looked at.", were(outcome.skipped)));
+    if !outcome.not_looked_at.is_empty() {
+        said.push(format!("Not looked at: {}.", outcome.not_looked_at.join("; ")));
     }
     said
 }

@@ -1,0 +1,90 @@
+//! The result as one JSON object (`docs/verify-json.md`).
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::cli::json::write_line;
+use crate::model::summary::FileTally;
+use crate::verify::outcome::{Conclusion, Difference, Documents, Listed, Outcome, TableCount, WaiverUse};
+
+/// The version of the JSON object. It grows when a member changes its meaning or goes away.
+const VERSION: u32 = 1;
+
+/// Writes the object; `outcome` is masked already where `redacted` says so.
+pub fn write(out: &mut dyn Write, outcome: &Outcome, redacted: bool) -> io::Result<()> {
+    write_line(out, &Object::new(outcome, redacted))
+}
+
+/// In the order of its members. The history is not in it: `status --json` has the runs, and what
+/// did not change is to be the same object twice but for its times.
+#[derive(Serialize)]
+struct Object<'a> {
+    version: u32,
+    command: &'a str,
+    verdict: &'a str,
+    why: Option<&'a str>,
+    source: &'a str,
+    target: &'a str,
+    program: &'a str,
+    started: String,
+    seconds: f64,
+    narrowed: bool,
+    redacted: bool,
+    balanced: bool,
+    files: &'a FileTally,
+    documents: &'a Documents,
+    kinds: &'a BTreeMap<&'static str, Documents>,
+    tables: &'a BTreeMap<&'static str, TableCount>,
+    by_columns: u64,
+    accepted: u64,
+    skipped: u64,
+    not_looked_at: &'a [String],
+    differences: u64,
+    causes: &'a BTreeMap<&'static str, u64>,
+    waived: u64,
+    waived_documents: u64,
+    waivers: &'a [WaiverUse],
+    listed_differences: &'a [Difference],
+    listed: &'a [Listed],
+}
+
+impl<'a> Object<'a> {
+    fn new(outcome: &'a Outcome, redacted: bool) -> Object<'a> {
+        let (verdict, why) = match &outcome.conclusion {
+            Conclusion::Agree => ("agree", None),
+            Conclusion::Differ => ("differ", None),
+            Conclusion::NotChecked(why) => ("not_checked", Some(why.as_str())),
+        };
+        Object {
+            version: VERSION,
+            command: "verify",
+            verdict,
+            why,
+            source: &outcome.source,
+            target: &outcome.target,
+            program: outcome.version,
+            started: outcome.started.to_fixed(),
+            seconds: outcome.seconds,
+            narrowed: outcome.narrowed,
+            redacted,
+            balanced: outcome.is_balanced(),
+            files: &outcome.files,
+            documents: &outcome.documents,
+            kinds: &outcome.kinds,
+            tables: &outcome.tables,
+            by_columns: outcome.by_columns,
+            accepted: outcome.accepted,
+            skipped: outcome.skipped,
+            not_looked_at: &outcome.not_looked_at,
+            differences: outcome.differences,
+            causes: &outcome.causes,
+            waived: outcome.waived,
+            waived_documents: outcome.waived_documents,
+            waivers: &outcome.waivers,
+            listed_differences: &outcome.listed_differences,
+            listed: &outcome.listed,
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! `verify [SOURCE]`: whether files and database say the same.
+
+pub mod args;
+mod files;
+mod json;
+mod metrics;
+mod record;
+mod text;
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use jiff::Zoned;
+
+use crate::config::Config;
+use crate::exec::Signal;
+use crate::format::Format;
+use crate::model::ledger::{documents, DOCUMENTS};
+use crate::model::path::escape_controls;
+use crate::model::{DocumentKind, Instant, RelPath, Value};
+use crate::schema;
+use crate::target::{Connection, Filter, Target, TargetError};
+use crate::verify::outcome::{Conclusion, Outcome};
+use crate::verify::waivers::Waivers;
+use crate::verify::{report, Job, Options, Sample, VerifyError};
+
+use super::engine::{self, Watch, OPTIONAL};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::migrate::each_known;
+use super::{console, print};
+
+use args::VerifyArgs;
+use files::{check_distinct, OutputFile, PRIVATE, PUBLIC};
+
+/// Runs `verify`.
+pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Failure> {
+    let format = engine::format(config)?;
+    let known: Vec<&'static str> = format.kinds().iter().map(|kind| kind.name).collect();
+    let only = each_known("--only", &args.only, &known)?;
+    let source = engine::source(config)?;
+    let outputs = Outputs::plan(args, config)?;
+    let waivers = waivers(args.waivers.as_deref())?;
+    let target = engine::target(config)?;
+    console::write_stderr(format!("target {}\n", escape_controls(&target.name())).as_bytes());
+    let started = Instant::now();
+    let clock = std::time::Instant::now();
+    let stop = engine::begin(config)?;
+    let check = || -> Result<Outcome, Unchecked> {
+        let kinds = kinds(&*target, format, &only)?;
+        let options = options(args, config, kinds, waivers)?;
+        let watch = Watch::start(quiet);
+        let job = Job {
+            format,
+            source: &source,
+            target: &*target,
+            options: &options,
+            stop: &stop,
+            progress: &watch.progress,
+            tick: &|now| watch.tick(now),
+        };
+        let mut outcome = crate::verify::verify(&job)?;
+        outcome.narrowed |= !args.only.is_empty();
+        Ok(outcome)
+    };
+    let outcome = match check() {
+        Ok(outcome) => outcome,
+        Err(Unchecked::Stopped(signal)) => {
+            console::write_stderr(format!("stopped by {}; nothing was changed\n", signal.name()).as_bytes());
+            return Ok(Exit::of_signal(signal));
+        }
+        // Whoever reads the page or watches the metrics is to see that there was no check.
+        Err(Unchecked::Failed(failure)) => {
+            let source = RelPath::new(source).to_text();
+            let why = failure.error.to_string();
+            let seconds = clock.elapsed().as_secs_f64();
+            let outcome = Outcome::not_done(source, target.name(), started, seconds, why);
+            outputs.write(&outcome, args)?;
+            if args.json {
+                print(|out| json::write(out, &outcome, args.redact))?;
+            }
+            return Err(*failure);
+        }
+    };
+    record::note(&*target, &outcome, &engine::holder("verify"));
+    outputs.write(&outcome, args)?;
+    let masked = report::masked(&outcome, args.redact);
+    print(|out| match args.json {
+        true => json::write(out, &masked, args.redact),
+        false => text::write(out, &masked, args.redact),
+    })?;
+    warn_of_waivers(&outcome);
+    Ok(exit_of(&outcome.conclusion))
+}
+
+fn exit_of(conclusion: &Conclusion) -> Exit {
+    match conclusion {
+        Conclusion::Agree => Exit::Done,
+        Conclusion::Differ => Exit::Leftovers,
+        Conclusion::NotChecked(_) => Exit::Failed,
+    }
+}
+
+/// Why there is nothing to conclude from.
+enum Unchecked {
+    Stopped(Signal),
+    Failed(Box<Failure>),
+}
+
+impl From<Failure> for Unchecked {
+    fn from(failure: Failure) -> Unchecked {
+        Unchecked::Failed(Box::new(failure))
+    }
+}
+
+impl From<TargetError> for Unchecked {
+    fn from(error: TargetError) -> Unchecked {
+        Failure::new(error).into()
+    }
+}
+
+impl From<VerifyError> for Unchecked {
+    fn from(error: VerifyError) -> Unchecked {
+        match error {
+            VerifyError::Stopped(signal) => Unchecked::Stopped(signal),
+            VerifyError::Source(error) => {
+                let hint = error.hint().to_owned();
+                Failure::new(error).with_hint(hint).into()
+            }
+            error => Failure::new(error).into(),
+        }
+    }
+}
+
+/// What is written beside stdout.
+struct Outputs {
+    report: Option<OutputFile>,
+    metrics: Option<OutputFile>,
+}
+
+impl Outputs {
+    fn plan(args: &VerifyArgs, config: &Config) -> Result<Outputs, Failure> {
+        let plan = |path: &Option<_>, what, mode| {
+            path.as_deref().map(|path: &Path| OutputFile::plan(path, what, mode, config)).transpose()
+        };
+        let outputs = Outputs {
+            report: plan(&args.report, "the report", PRIVATE)?,
+            metrics: plan(&args.metrics, "the metrics", PUBLIC)?,
+        };
+        check_distinct(&[&outputs.report, &outputs.metrics].into_iter().flatten().collect::<Vec<_>>())?;
+        Ok(outputs)
+    }
+
+    fn write(&self, outcome: &Outcome, args: &VerifyArgs) -> Result<(), Failure> {
+        if let Some(file) = &self.report {
+            file.write(&report::html(outcome, args.redact))?;
+            console::write_stderr(format!("report {}\n", super::summary::shown(file.path())).as_bytes());
+        }
+        self.metrics.as_ref().map_or(Ok(()), |file| file.write(&metrics::text(outcome)))
+    }
+}
+
+/// The kinds to compare: those that were asked for, else all that a migration moves by itself and
+/// whatever else was migrated.
+fn kinds(
+    target: &dyn Target,
+    format: &'static dyn Format,
+    only: &[&'static str],
+) -> Result<Vec<&'static DocumentKind>, Unchecked> {
+    let mut reader = reader(target, format)?;
+    let mut names = only.to_vec();
+    if names.is_empty() {
+        for kind in format.kinds() {
+            if !OPTIONAL.contains(&kind.name) || is_loaded(&mut *reader, kind.name)? {
+                names.push(kind.name);
+            }
+        }
+    }
+    Ok(engine::kinds(format, &names))
+}
+
+/// A connection that only reads, to a database in which something was migrated.
+fn reader(target: &dyn Target, format: &'static dyn Format) -> Result<Box<dyn Connection>, Unchecked> {
+    let never = || engine::never_migrated(target);
+    if !target.exists() {
+        return Err(never().into());
+    }
+    let mut reader = target.readers(1)?.swap_remove(0);
+    match schema::check(&mut *reader, target.capabilities().dialect, format.name(), format.tables()) {
+        Ok(true) => Ok(reader),
+        Ok(false) => Err(never().into()),
+        Err(error) => Err(Failure::new(error).into()),
+    }
+}
+
+fn is_loaded(connection: &mut dyn Connection, kind: &str) -> Result<bool, TargetError> {
+    let mut found = false;
+    let values = [Value::Text(kind.to_owned())];
+    connection.select(&DOCUMENTS, &Filter::In { column: documents::KIND, values: &values }, &mut |_| {
+        found = true;
+        ControlFlow::Break(())
+    })?;
+    Ok(found)
+}
+
+fn options(
+    args: &VerifyArgs,
+    config: &Config,
+    kinds: Vec<&'static DocumentKind>,
+    waivers: Waivers,
+) -> Result<Options, Failure> {
+    let changed_since = match args.changed_since {
+        Some(since) => Some(
+            since
+                .resolve(Instant::now(), &config.timezone)
+                .ok_or_else(|| Failure::usage("--changed-since is not within the years 1 to 9999", None))?,
+        ),
+        None => None,
+    };
+    Ok(Options {
+        kinds,
+        zone: config.timezone.clone(),
+        follow_links: config.follow_links,
+        whole_bytes: config.whole_bytes,
+        threads: config.threads,
+        sample: args.sample.map(|share| Sample { share, seed: args.seed }),
+        changed_since,
+        max_differences: args.max_differences,
+        max_lag: args.max_lag,
+        max_unsettled: args.max_unsettled,
+        tries: args.tries,
+        waivers,
+    })
+}
+
+/// The waivers that the file names; a day ends at midnight where this runs.
+fn waivers(path: Option<&Path>) -> Result<Waivers, Failure> {
+    let Some(path) = path else { return Ok(Waivers::default()) };
+    let name = super::summary::shown(path);
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::new(anyhow::Error::new(error).context(format!("cannot read the waivers `{name}`")))
+    })?;
+    Waivers::load(&text, Zoned::now().date())
+        .map_err(|error| Failure::new(anyhow::Error::new(error).context(format!("bad waivers in `{name}`"))))
+}
+
+fn warn_of_waivers(outcome: &Outcome) {
+    for waiver in &outcome.waivers {
+        let (cause, document, until) = (waiver.cause, &waiver.document, &waiver.until);
+        if waiver.expired {
+            tracing::warn!(cause, document, until, "this waiver has expired and covers nothing");
+        } else if waiver.covered == 0 {
+            tracing::warn!(cause, document, until, "this waiver covers nothing any more");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The result as a person reads it on a terminal: the verdict, the account, the first differences.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use crate::cli::human::{columns, duration, thousands, Side};
+use crate::model::path::escape_controls;
+use crate::verify::outcome::{Cause, Difference, Documents, Listed, Outcome, Verdict};
+use crate::verify::report::values::{self, Piece, Room};
+use crate::verify::report::words;
+
+/// How many differences and how many documents are written out.
+const SHOWN: usize = 20;
+
+/// A value on one line of a terminal.
+const ROOM: Room = Room { differs: 72, around: 24, ends: 12 };
+
+/// The longest name, pointer or message.
+const LONGEST: usize = 200;
+
+/// Writes the result; `outcome` is masked already where it is to be.
+pub fn write(out: &mut dyn Write, outcome: &Outcome, masked: bool) -> io::Result<()> {
+    writeln!(out, "{}", words::title(outcome).to_uppercase())?;
+    for sentence in words::sentences(outcome) {
+        writeln!(out, "  {}", short(&sentence))?;
+    }
+    kinds(out, outcome)?;
+    tables(out, outcome)?;
+    equations(out, outcome)?;
+    causes(out, outcome)?;
+    differences(out, outcome, masked)?;
+    listed(out, outcome)?;
+    waivers(out, outcome)?;
+    let took = Duration::try_from_secs_f64(outcome.seconds).unwrap_or_default();
+    let rows: u64 = outcome.tables.values().map(|table| table.rows).sum();
+    writeln!(out, "\nsource     {}", short(&outcome.source))?;
+    writeln!(out, "target     {}", short(&outcome.target))?;
+    writeln!(out, "time       {} for {} rows", duration(took), thousands(rows))
+}
+
+fn kinds(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    if outcome.kinds.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<Verdict> = Verdict::ALL
+        .into_iter()
+        .filter(|verdict| *verdict == Verdict::Agreed || outcome.documents.of(*verdict) > 0)
+        .collect();
+    let labels = shown.iter().map(|verdict| words::verdict(*verdict).0.to_owned());
+    let mut lines: Vec<Vec<String>> = vec![["kind".into(), "documents".into()].into_iter().chain(labels).collect()];
+    let line = |name: &str, documents: &Documents| {
+        let counts = shown.iter().map(|verdict| thousands(documents.of(*verdict)));
+        [name.to_owned(), thousands(documents.found)].into_iter().chain(counts).collect()
+    };
+    lines.extend(outcome.kinds.iter().map(|(kind, documents)| line(kind, documents)));
+    lines.push(line("total", &outcome.documents));
+    let sides = [&[Side::Left][..], &vec![Side::Right; shown.len() + 1]].concat();
+    write!(out, "\n{}", columns(&sides, &lines))
+}
+
+fn tables(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    if outcome.tables.is_empty() {
+        return Ok(());
+    }
+    let mut lines = vec![["table", "rows", "values", "differences"].map(str::to_owned).to_vec()];
+    for (table, count) in &outcome.tables {
+        let counts = [count.rows, count.values, count.differences].map(thousands);
+        lines.push([&[(*table).to_owned()][..], &counts].concat());
+    }
+    write!(out, "\n{}", columns(&[Side::Left, Side::Right, Side::Right, Side::Right], &lines))
+}
+
+fn equations(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    let files = &outcome.files;
+    writeln!(
+        out,
+        "\nfiles      {} found = {} in documents + {} not migrated + {} unreadable + {} vanished",
+        thousands(files.found),
+        thousands(files.in_documents),
+        thousands(files.not_migrated),
+        thousands(files.unreadable),
+        thousands(files.vanished)
+    )?;
+    let documents = &outcome.documents;
+    let term = |verdict: Verdict| format!("{} {}", thousands(documents.of(verdict)), words::verdict(verdict).0);
+    writeln!(out, "documents  {} = {}", thousands(documents.found), Verdict::ALL.map(term).join(" + "))?;
+    if !outcome.is_balanced() {
+        writeln!(out, "THE COUNTS DO NOT ADD UP: this is a mistake of transload's own, please report it")?;
+    }
+    Ok(())
+}
+
+fn causes(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    let count = |cause: Cause| outcome.causes.get(cause.code()).copied().unwrap_or(0);
+    let mut found: Vec<Cause> = Cause::ALL.into_iter().filter(|cause| count(*cause) > 0).collect();
+    found.sort_by_key(|cause| std::cmp::Reverse(count(*cause)));
+    if found.is_empty() {
+        return Ok(());
+    }
+    let line = |cause: &Cause| {
+        let means = words::cause(*cause).means.to_owned();
+        vec![format!("  {}", cause.code()), thousands(count(*cause)), means]
+    };
+    let lines: Vec<Vec<String>> = found.iter().map(line).collect();
+    write!(out, "\ndifferences by cause\n{}", columns(&[Side::Left, Side::Right, Side::Left], &lines))
+}
+
+fn differences(out: &mut dyn Write, outcome: &Outcome, masked: bool) -> io::Result<()> {
+    let open = || outcome.listed_differences.iter().filter(|difference| difference.waived.is_none());
+    if open().next().is_none() {
+        return Ok(());
+    }
+    writeln!(out, "\nthe first differences")?;
+    for difference in open().take(SHOWN) {
+        one(out, difference, masked || difference.secret)?;
+    }
+    match open().count().checked_sub(SHOWN) {
+        Some(more) if more > 0 => writeln!(out, "  and {} more (--json, or --report FILE)", thousands(more as u64)),
+        _ => Ok(()),
+    }
+}
+
+fn one(out: &mut dyn Write, difference: &Difference, masked: bool) -> io::Result<()> {
+    let file = if difference.file.is_empty() { "no file".to_owned() } else { format!("`{}`", short(&difference.file)) };
+    let pointer = if difference.pointer.is_empty() { "" } else { " at " };
+    writeln!(out, "  {}: {file}{pointer}{}", difference.cause.code(), short(&difference.pointer))?;
+    let mut place: Vec<String> = Vec::new();
+    if let Some(table) = &difference.table {
+        let column = difference.column.iter().map(|column| format!(".{}", short(column)));
+        place.push(format!("{}{}", short(table), column.collect::<String>()));
+    }
+    place.extend(difference.row.map(|row| format!("row {row}")));
+    if place.is_empty() {
+        place.push(format!("document {}", difference.document));
+    }
+    writeln!(out, "    {}; {}", place.join(" "), said(difference))?;
+    let (file, database) = (difference.in_file.as_deref(), difference.in_database.as_deref());
+    let whole = |text| values::cut(text, ROOM.differs);
+    let (file, database) = match (file, database) {
+        (None, None) => return Ok(()),
+        (Some(file), Some(database)) if !masked => {
+            let (file, database) = values::beside(file, database, ROOM);
+            (Some(file), Some(database))
+        }
+        (file, database) => (file.map(whole), database.map(whole)),
+    };
+    writeln!(out, "    file      {}", value(file))?;
+    writeln!(out, "    database  {}", value(database))
+}
+
+/// What else there is to say, in one line: the detail, and which side moved.
+fn said(difference: &Difference) -> String {
+    let moved = words::moved(difference.moved);
+    match &difference.detail {
+        Some(detail) => format!("{}; {moved}", short(detail)),
+        None => moved.to_owned(),
+    }
+}
+
+fn value(pieces: Option<Vec<Piece>>) -> String {
+    let Some(pieces) = pieces else { return "(nothing)".to_owned() };
+    let shown = |piece: Piece| match piece {
+        Piece::Same(text) | Piece::Differs(text) => escape_controls(text),
+        Piece::Cut(count) => format!(" …{} more… ", thousands(count as u64)),
+    };
+    pieces.into_iter().map(shown).collect()
+}
+
+fn short(text: &str) -> String {
+    value(Some(values::cut(text, LONGEST)))
+}
+
+fn listed(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    let open: Vec<&Listed> = outcome.listed.iter().filter(|listed| !listed.accepted).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\ndocuments to look at")?;
+    for listed in open.iter().take(SHOWN) {
+        let label = words::verdict(listed.verdict).0;
+        match listed.file.as_str() {
+            "" => writeln!(out, "  {label}: {} {}: {}", listed.kind, listed.document, short(&listed.text))?,
+            file => writeln!(out, "  {label}: `{}`: {}", short(file), short(&listed.text))?,
+        }
+    }
+    match open.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => writeln!(out, "  and {} more (--json, or --report FILE)", thousands(more as u64)),
+        _ => Ok(()),
+    }
+}
+
+/// Waivers are never silent: what each covers, and which no longer do anything.
+fn waivers(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
+    if outcome.waivers.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nwaivers")?;
+    for waiver in &outcome.waivers {
+        let state = match (waiver.expired, waiver.covered) {
+            (true, _) => format!("EXPIRED on {}, covers nothing", waiver.until),
+            (false, 0) => format!("UNUSED, until {}", waiver.until),
+            (false, covered) => format!("covers {}, until {}", thousands(covered), waiver.until),
+        };
+        writeln!(out, "  {}: `{}`: {state}: {}", waiver.cause, short(&waiver.document), short(&waiver.reason))?;
+    }
+    Ok(())
+}
