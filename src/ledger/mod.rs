@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::format::proof::{Held, HeldFile};
 use crate::format::Format;
+use crate::model::digest::{sealed, Seal};
 use crate::model::ledger::{documents as d, rejects as r, DOCUMENTS, REJECTS};
 use crate::model::{Instant, Place, Reason, Reject, RelPath, Row, Value};
 use crate::node::{self, Node};
@@ -26,6 +27,8 @@ pub struct LedgerDocument {
     /// JSON.
     pub notes: Option<String>,
     pub run: Uuid,
+    /// Of the row as it was read; a row that is written is sealed anew.
+    pub seal: Seal,
 }
 
 impl LedgerDocument {
@@ -47,13 +50,14 @@ impl LedgerDocument {
                 files: text(d::FILES)?,
                 notes: text(d::NOTES),
                 run: v[d::RUN_ID].as_uuid()?,
+                seal: Seal::of(row),
             })
         };
         read().ok_or_else(|| foreign("documents"))
     }
 
     pub fn to_row(&self) -> Row {
-        Row(vec![
+        sealed(vec![
             Value::Uuid(self.id),
             Value::Text(self.kind.clone()),
             Value::Text(self.key.clone()),
@@ -116,6 +120,8 @@ pub struct LedgerReject {
     pub run: Uuid,
     /// Why somebody accepted it, and when; `None` while it is open.
     pub accepted: Option<(String, Instant)>,
+    /// Of the row as it was read; a row that is written is sealed anew.
+    pub seal: Seal,
 }
 
 impl LedgerReject {
@@ -134,6 +140,7 @@ impl LedgerReject {
             detail: reject.flaw.detail.clone(),
             run,
             accepted: None,
+            seal: Seal::Right,
         }
     }
 
@@ -161,6 +168,7 @@ impl LedgerReject {
                 detail: text(r::DETAIL)?,
                 run: v[r::RUN_ID].as_uuid()?,
                 accepted,
+                seal: Seal::of(row),
             })
         };
         read().ok_or_else(|| foreign("rejects"))
@@ -171,7 +179,7 @@ impl LedgerReject {
             number.map_or(Value::Null, |number| Value::Int(i64::try_from(number).unwrap_or(i64::MAX)))
         };
         let (because, at) = self.accepted.clone().unzip();
-        Row(vec![
+        sealed(vec![
             Value::Uuid(self.document),
             Value::Text(self.kind.clone()),
             Value::Text(self.key.clone()),

@@ -20,6 +20,8 @@ pub struct Known {
     pub paths: Vec<String>,
     /// Whether its content was refused since it was loaded.
     pub rejected: bool,
+    /// Whether an earlier version wrote its rows in the ledger, without a seal.
+    pub unsealed: bool,
 }
 
 /// What reading and decoding made of a document.

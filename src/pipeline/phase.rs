@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::exec::{crew, CrewError, Halt, Progress, Snapshot, Stop, PAUSES};
 use crate::format::Format;
+use crate::model::digest::Seal;
 use crate::model::{Document, DocumentKind, Instant, Phase};
 use crate::source::{self, Found, Meaning, WalkError, WalkOptions, Walker};
 use crate::target::{Durability, Holder, Lock, LockError, TargetError};
@@ -289,6 +290,17 @@ fn read(
                 job.examiner.examine(document, known)
             })
             .collect();
+        let is_unsealed = |id: &Uuid| known.get(id).is_some_and(|known| known.unsealed);
+        let unsealed: Vec<Uuid> = seen
+            .iter()
+            .filter_map(|seen| match seen {
+                Seen::Unchanged { document, .. } => Some(document.id).filter(is_unsealed),
+                _ => None,
+            })
+            .collect();
+        if !unsealed.is_empty() {
+            write::retried(job.env, job.look_ups, Durability::Full, |connection| write::seal(connection, &unsealed))?;
+        }
         for seen in seen {
             let Some(item) = sort(job, claims, seen) else { continue };
             let (rows, bytes) = item.size();
@@ -317,9 +329,9 @@ fn known(job: &PhaseJob, chunk: &[Document]) -> Result<HashMap<Uuid, Known>, Tar
     })?;
     let rejects: HashSet<Uuid> = rejects.into_iter().map(|held| held.document).collect();
     let known = |held: LedgerDocument| {
-        let (paths, rejected) = (held.paths(), rejects.contains(&held.id));
+        let (paths, rejected, unsealed) = (held.paths(), rejects.contains(&held.id), held.seal == Seal::Missing);
         let digest = held.digest.try_into().ok()?;
-        Some((held.id, Known { digest, base_time: held.base_time, paths, rejected }))
+        Some((held.id, Known { digest, base_time: held.base_time, paths, rejected, unsealed }))
     };
     Ok(held.into_iter().filter_map(known).collect())
 }

@@ -166,12 +166,7 @@ impl Judge<'_> {
                 resolved: &resolved,
                 most: self.most,
             };
-            let judged = judge(&sides);
-            let accounted = match (judged.verdict, stored_here.is_known()) {
-                // Its rows, if there are any, are those of who claimed the same.
-                (Verdict::Rejected, false) => Vec::new(),
-                _ => sides.accounted(),
-            };
+            let (judged, accounted) = judge(&sides);
             // Only what does not agree is looked at again, and compared with what it was.
             let rows_digest = match judged.verdict {
                 Verdict::Agreed | Verdict::Rejected => 0,
@@ -255,7 +250,7 @@ impl Judge<'_> {
         self.load_by_natural_key(connection, wanted, rows)?;
         self.load_below(connection, documents, wanted, stored, rows)?;
         let mut held: BTreeSet<(&'static str, Uuid)> = BTreeSet::new();
-        rows.each(self.format.tables(), |table, row| {
+        rows.each(|table, row| {
             for (column, value) in table.columns.iter().zip(&row.0) {
                 if let (Some(reference), Some(id)) = (column.reference, value.as_uuid()) {
                     held.insert((reference.kind, id));

@@ -14,6 +14,7 @@ use crate::node::{self, Node, ReadError};
 use crate::source::{FileContent, Reading};
 
 use super::compare::{text_of, Comparison, Here, Mode};
+use super::ids::{IdMap, IdSet};
 use super::outcome::{Cause, Difference, Moved, TableCount, Verdict};
 use super::resolve::Resolved;
 use super::stored::{Rows, Stored};
@@ -39,9 +40,13 @@ impl Sides<'_> {
         let known = known_rows(self);
         let none = Vec::new();
         let added = added_rows(self, self.wanted.as_ref().unwrap_or(&none), &known);
-        let there = known.iter().filter(|known| known.row.is_some()).map(|known| (known.table.name, known.id));
-        there.chain(added.iter().map(|added| (added.table.name, added.row.id()))).collect()
+        rows_there(&known, &added)
     }
+}
+
+fn rows_there(known: &[Known], added: &[Added]) -> Vec<(&'static str, Uuid)> {
+    let there = known.iter().filter(|known| known.row.is_some()).map(|known| (known.table.name, known.id));
+    there.chain(added.iter().map(|added| (added.table.name, added.row.id()))).collect()
 }
 
 /// What a comparison came to.
@@ -76,10 +81,15 @@ impl Judged {
     }
 }
 
-/// Compares a document.
-pub fn judge(sides: &Sides) -> Judged {
+/// Compares a document; also gives the rows that were looked at on its behalf.
+pub fn judge(sides: &Sides) -> (Judged, Vec<(&'static str, Uuid)>) {
     if let Some(rejected) = rejected_as_is(sides.stored, sides.twin, sides.reading) {
-        return rejected;
+        let accounted = match sides.stored.is_known() {
+            true => sides.accounted(),
+            // Its rows, if there are any, are those of who claimed the same.
+            false => Vec::new(),
+        };
+        return (rejected, accounted);
     }
     let known = sides.stored.document.as_ref();
     let found = wanted_rows_found(sides);
@@ -95,7 +105,8 @@ pub fn judge(sides: &Sides) -> Judged {
     }
     if known.is_none() {
         if !sides.stored.is_known() && !found.any {
-            return missing_document(sides.stored, sides.wanted.as_ref().err(), comparison);
+            let judged = missing_document(sides.stored, sides.wanted.as_ref().err(), comparison);
+            return (judged, sides.accounted());
         }
         if sides.stored.is_known() || found.derived {
             let detail = "the document's rows are there, and the ledger does not know it";
@@ -103,12 +114,15 @@ pub fn judge(sides: &Sides) -> Judged {
             comparison.database_moved = true;
         }
     }
-    match sides.wanted {
+    let accounted = match sides.wanted {
         Ok(wanted) => compare(sides, &mut comparison, wanted),
-        Err(problem) => unreadable(&mut comparison, problem),
-    }
+        Err(problem) => {
+            unreadable(&mut comparison, problem);
+            sides.accounted()
+        }
+    };
     comparison.finish();
-    conclude(comparison)
+    (conclude(comparison), accounted)
 }
 
 /// Sums a comparison up.
@@ -234,7 +248,7 @@ struct Added<'a> {
     paired: bool,
 }
 
-fn compare(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) {
+fn compare(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) -> Vec<(&'static str, Uuid)> {
     let mut known = known_rows(sides);
     let whole = rebuild(sides, comparison, &mut known);
     let mut added = added_rows(sides, wanted, &known);
@@ -286,6 +300,7 @@ fn compare(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) {
         comparison.extra_row(added.table, added.row, false);
     }
     compare_whole(sides, comparison, wanted, &rows, &whole);
+    rows_there(&known, &added)
 }
 
 fn known_rows<'a>(sides: &Sides<'a>) -> Vec<Known<'a>> {
@@ -314,7 +329,7 @@ fn rebuild(sides: &Sides, comparison: &mut Comparison, known: &mut [Known]) -> H
         comparison.ledger(Cause::LedgerForged, DOCUMENTS.name, "its files are not what transload writes");
         return whole;
     };
-    let by_id: HashMap<Uuid, usize> = known.iter().enumerate().map(|(at, known)| (known.id, at)).collect();
+    let by_id: IdMap<usize> = known.iter().enumerate().map(|(at, known)| (known.id, at)).collect();
     let mut rebuilt: Vec<(usize, Node)> = Vec::new();
     let mut parts = sides.stored.parts.iter();
     let result = sides.format.rebuild(
@@ -372,10 +387,10 @@ fn own_row(sides: &Sides, wanted: &[Expected], known: &[Known], added: &[Added])
 
 /// Rows of the document that its residue does not name.
 fn added_rows<'a>(sides: &Sides<'a>, wanted: &[Expected], known: &[Known]) -> Vec<Added<'a>> {
-    let mut seen: HashSet<(&'static str, Uuid)> = known.iter().map(|known| (known.table.name, known.id)).collect();
+    let mut seen: IdSet = known.iter().map(|known| known.id).collect();
     let mut added = Vec::new();
     let mut add = |table: &'static Table, row: &'a Row| {
-        if !sides.rows.is_anothers(sides.document.id, row.id()) && seen.insert((table.name, row.id())) {
+        if !sides.rows.is_anothers(sides.document.id, row.id()) && seen.insert(row.id()) {
             added.push(Added { table, row, paired: false });
         }
     };
@@ -496,16 +511,13 @@ enum Partner {
 /// Finds for each row that the files want the one that the database has for it: by id, then by
 /// what identifies a row in the application's eyes, then by its place.
 fn pair(sides: &Sides, wanted: &[Expected], known: &mut [Known], added: &mut [Added], mode: Mode) -> Vec<Partner> {
-    let by_id: HashMap<(&str, Uuid), usize> =
-        known.iter().enumerate().map(|(at, known)| ((known.table.name, known.id), at)).collect();
-    let added_by_id: HashMap<(&str, Uuid), usize> =
-        added.iter().enumerate().map(|(at, added)| ((added.table.name, added.row.id()), at)).collect();
+    let by_id: IdMap<usize> = known.iter().enumerate().map(|(at, known)| (known.id, at)).collect();
+    let added_by_id: IdMap<usize> = added.iter().enumerate().map(|(at, added)| (added.row.id(), at)).collect();
     let mut pairs: Vec<Partner> = Vec::with_capacity(wanted.len());
     let mut open = Vec::new();
     for (at, wanted) in wanted.iter().enumerate() {
-        let key = (wanted.table.name, wanted.id);
-        pairs.push(match by_id.get(&key) {
-            Some(&found) if !known[found].paired => {
+        pairs.push(match by_id.get(&wanted.id) {
+            Some(&found) if !known[found].paired && known[found].table == wanted.table => {
                 known[found].paired = true;
                 Partner::Known(found)
             }
@@ -537,7 +549,7 @@ fn pair(sides: &Sides, wanted: &[Expected], known: &mut [Known], added: &mut [Ad
         }
     }
     open.retain(|&at| {
-        let Some(&partner) = added_by_id.get(&(wanted[at].table.name, wanted[at].id)) else { return true };
+        let Some(&partner) = added_by_id.get(&wanted[at].id) else { return true };
         added[partner].paired = true;
         pairs[at] = Partner::Added(partner, None);
         false

@@ -17,6 +17,7 @@ mod compare;
 mod database_only;
 mod explain;
 mod history;
+mod ids;
 mod judge;
 mod large;
 mod orphans;

@@ -69,7 +69,7 @@ pub struct Options {
     pub max_lag: Duration,
     /// The share of documents that may keep changing, from 0 to 1.
     pub max_unsettled: f64,
-    /// How often a suspect is looked at again.
+    /// How often a suspect may have moved when it is looked at again, until it counts as unsettled.
     pub tries: u32,
     pub waivers: Waivers,
 }

@@ -110,7 +110,6 @@ impl Suspects {
             if let Some(signal) = job.stop.requested() {
                 return Err(VerifyError::Stopped(signal));
             }
-            let last = round + 1 >= job.options.tries as usize;
             let mut left = Vec::new();
             let mut open = std::mem::take(&mut self.open).into_iter().peekable();
             while open.peek().is_some() {
@@ -118,7 +117,7 @@ impl Suspects {
                 reader.refresh()?;
                 for suspect in look_again(job, judge, reader, chunk, &mut remembered)? {
                     let order = suspect.order;
-                    match verdict_of(job, suspect, last) {
+                    match verdict_of(job, suspect) {
                         Ok(done) => drop(settled.insert(order, done)),
                         Err(suspect) => left.push(suspect),
                     }
@@ -286,7 +285,7 @@ fn without_files(job: &Job, reader: &mut dyn Connection, suspect: &mut Suspect) 
 }
 
 /// What becomes of a suspect now; `Err` if it has to be looked at once more.
-fn verdict_of(job: &Job, mut suspect: Suspect, last: bool) -> Result<Settled, Suspect> {
+fn verdict_of(job: &Job, mut suspect: Suspect) -> Result<Settled, Suspect> {
     let checked = &suspect.checked;
     if checked.judged.verdict == Verdict::OnlyInDatabase && checked.accounted.is_empty() {
         return Ok(Settled::Gone(checked.document.files.len() as u64));
@@ -298,6 +297,7 @@ fn verdict_of(job: &Job, mut suspect: Suspect, last: bool) -> Result<Settled, Su
     // A file that was written a moment ago has a database that may still follow.
     let lag = i64::try_from(job.options.max_lag.as_micros()).unwrap_or(i64::MAX);
     let fresh = checked.state.modified.is_some_and(|modified| Instant::now().0.saturating_sub(modified.0) < lag);
+    let last = suspect.moves >= job.options.tries;
     match (still && !fresh, last) {
         (true, _) => Ok(Settled::Judged(suspect.checked)),
         (false, false) => Err(suspect),

@@ -35,7 +35,7 @@ pub struct VerifyArgs {
     /// The share of documents that may keep changing while they are compared
     #[arg(long, value_parser = share, default_value = "0.5%", value_name = "SHARE")]
     pub max_unsettled: f64,
-    /// How often a document that does not agree is looked at again
+    /// How often a document may move while it is looked at again, until it counts as unsettled
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000), value_name = "N")]
     pub tries: u32,
     /// Differences that somebody lets stand (docs/verifying.md)
@@ -50,6 +50,9 @@ pub struct VerifyArgs {
     /// Write the counts as metrics for Prometheus' textfile collector
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
+    /// Note the result in the database, for the history in reports; nothing else is ever written there
+    #[arg(long)]
+    pub record: bool,
     /// Hide values: types and lengths stand for them
     #[arg(long)]
     pub redact: bool,

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use uuid::Uuid;
 
 use crate::ledger::{self, LedgerDocument, LedgerReject};
+use crate::model::digest::Seal;
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{rejects as r, DOCUMENTS, REJECTS, RESIDUE};
 use crate::model::{Decoded, DocumentOutcome, Flaw, Part, Row, Value};
@@ -299,7 +300,12 @@ impl Attempt<'_> {
         let reject = LedgerReject::new(&rejected.reject, self.env.run);
         done.noted = !held.is_some_and(|held| held.is_same(&reject));
         match held {
-            Some(held) if !done.noted => done.accepted = held.accepted.is_some(),
+            Some(held) if !done.noted => {
+                done.accepted = held.accepted.is_some();
+                if held.seal == Seal::Missing {
+                    self.connection.update(&REJECTS, &[held.to_row()])?;
+                }
+            }
             Some(_) => {
                 self.connection.update(&REJECTS, &[reject.to_row()])?;
             }

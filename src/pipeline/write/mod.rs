@@ -9,6 +9,7 @@ pub mod live;
 mod owners;
 mod references;
 mod replace;
+mod seals;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,7 @@ use super::reject_files::{RejectFileError, RejectFiles};
 
 pub use attempt::AttemptError;
 pub use references::{drop_if_unused_placeholder, is_referred_to, kind_of};
+pub use seals::seal;
 
 /// What all writers of a run share.
 pub struct Env<'a> {

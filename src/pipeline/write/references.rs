@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::format::Format;
 use crate::ledger::{self, unpack_ids, uuids, LedgerDocument};
-use crate::model::digest;
+use crate::model::digest::{self, Seal};
 use crate::model::document::Anchor;
 use crate::model::ledger::{documents as d, residue as r, DOCUMENTS, RESIDUE};
 use crate::model::{ids, DocumentKind, Instant, Missing, Reference, Row, Table, Value};
@@ -211,6 +211,11 @@ fn settle(
     left: &mut BTreeSet<Uuid>,
 ) -> Result<(), TargetError> {
     let parts = rows_in(connection, &RESIDUE, r::DOCUMENT_ID, &[Value::Uuid(document.id)])?;
+    if document.seal == Seal::Broken || parts.iter().any(|part| Seal::of(part) == Seal::Broken) {
+        // To write them anew would seal what somebody else made of them.
+        tracing::warn!(document = %document.key, "a reference is not settled: the ledger's rows were edited");
+        return Ok(());
+    }
     let mut settled_parts = Vec::new();
     for (number, part) in parts.into_iter().enumerate() {
         let Some((table, column)) = referring(format, kind, &part) else { continue };
