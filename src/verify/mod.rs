@@ -22,6 +22,7 @@ mod judge;
 mod large;
 mod orphans;
 pub mod outcome;
+pub mod receipt;
 mod record;
 pub mod report;
 mod resolve;

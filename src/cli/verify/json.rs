@@ -88,3 +88,32 @@ impl<'a> Object<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::verify::example;
+
+    #[test]
+    fn the_documented_object_is_what_programs_get() {
+        let mut out = Vec::new();
+        write(&mut out, &example::differing(), false).expect("a vector takes all");
+        let given: serde_json::Value = serde_json::from_slice(&out).expect("one JSON object");
+        let document = include_str!("../../../docs/verify-json.md");
+        let example = document.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());
+        let documented: serde_json::Value =
+            serde_json::from_str(example.expect("the document has an example")).expect("the example is JSON");
+        assert_eq!(given, documented, "{}", String::from_utf8_lossy(&out));
+        // Every member is explained, those of the lists, too.
+        let members = |value: &serde_json::Value| -> Vec<String> {
+            value.as_object().expect("an object").keys().cloned().collect()
+        };
+        let mut explained = members(&given);
+        for list in ["listed_differences", "listed", "waivers"] {
+            explained.extend(members(&given[list][0]));
+        }
+        for member in explained {
+            assert!(document.contains(&format!("| `{member}` |")), "{member}");
+        }
+    }
+}

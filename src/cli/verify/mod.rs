@@ -1,6 +1,8 @@
 //! `verify [SOURCE]`: whether files and database say the same.
 
 pub mod args;
+#[cfg(test)]
+mod example;
 mod files;
 mod json;
 mod metrics;
