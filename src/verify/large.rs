@@ -85,7 +85,7 @@ pub fn judge(
     if claimed {
         let resolved = Resolved::default();
         let comparison = Comparison::new(judge.format, &document, Mode::Unrecorded, &resolved, judge.most);
-        let judged = judge::claimed_document(comparison);
+        let judged = judge::claimed_document(comparison, held);
         return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes });
     }
     let files: Vec<(RelPath, FileRole)> = document.files.iter().map(|file| (file.path.clone(), file.role)).collect();
@@ -526,8 +526,9 @@ impl<'a> Pairing<'a> {
                 None => left.push(wanted),
             }
         }
-        // Rows that the ledger names under other ids were adopted: they stand in the same place.
-        let adopted = |entry: &Entry| entry.known && entry.row.is_some() && self.comparison.mode == Mode::Loaded;
+        // Rows that the ledger names under other ids were adopted: they stand in the same place, or
+        // did before they were deleted.
+        let adopted = |entry: &Entry| entry.known && self.comparison.mode == Mode::Loaded;
         let mut places: VecDeque<Uuid> =
             self.waiting.iter().copied().filter(|id| self.entries.get(id).is_some_and(adopted)).collect();
         for wanted in left {

@@ -98,8 +98,14 @@ impl Forgery {
                     format!("{how:?} ledger.{}.{column}: {} to {}", table.name, short(&row.0[at]), short(&value));
                 let mut mutation = of(world, row, what, vec![dialect.set(table, row, at, &value)]);
                 if at == 0 {
-                    // Under another id it is lost to its document.
-                    mutation.causes.extend([Cause::LedgerMissing, Cause::MissingDocument, Cause::Unreadable, Cause::Truncated]);
+                    // Under another id it is lost to its document, and nobody's there.
+                    mutation.also.extend(value.as_uuid());
+                    mutation.causes.extend([
+                        Cause::LedgerMissing,
+                        Cause::MissingDocument,
+                        Cause::Unreadable,
+                        Cause::Truncated,
+                    ]);
                 }
                 if *table == DOCUMENTS && at == d::ROW_ID {
                     // Who refers to the document looks for its row there.
