@@ -22,7 +22,9 @@ use super::batch::{Checked, Judge, State};
 use super::compare::{Comparison, Here, Mode};
 use super::ids::{IdMap, IdSet};
 use super::judge::{self, Judged};
+use super::leaves::{self, of_files, Both};
 use super::outcome::Cause;
+use super::receipt::{DocumentHash, Leaf};
 use super::resolve::{resolve, Resolved};
 use super::stored::{is_sealed, part_of, Rows, Stored};
 
@@ -50,8 +52,8 @@ enum Feed {
         value: Node,
     },
     Forged(String),
-    /// How many parts there were.
-    End(usize),
+    /// How many parts there were, and the document for the receipt.
+    End(usize, Option<Leaf>),
 }
 
 /// Judges it.
@@ -69,13 +71,15 @@ pub fn judge(
     let mut state = State { files: Some(reading.digest), rows: 0, modified };
     let twin = stored.get(&document.twin_id());
     if let Some(judged) = judge::rejected_as_is(held, twin, &reading) {
-        return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes });
+        let leaves = Both::default();
+        return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes, leaves });
     }
     let files: Vec<(RelPath, FileRole)> = document.files.iter().map(|file| (file.path.clone(), file.role)).collect();
     let flow = Flow { judge, document: &document, reading: &reading, stored: held, files: &files };
-    let (judged, accounted, rows) = flow.run(connection)?;
+    let (judged, accounted, rows, database) = flow.run(connection)?;
     state.rows = rows;
-    Ok(Checked { document, judged, accounted, state, bytes })
+    let file = if judge.receipt { of_files(judge, &document, &reading) } else { None };
+    Ok(Checked { document, judged, accounted, state, bytes, leaves: Both { file, database } })
 }
 
 struct Flow<'a> {
@@ -86,7 +90,7 @@ struct Flow<'a> {
     files: &'a [(RelPath, FileRole)],
 }
 
-type Found = (Judged, Vec<(&'static str, Uuid)>, u128);
+type Found = (Judged, Vec<(&'static str, Uuid)>, u128, Option<Leaf>);
 
 impl Flow<'_> {
     fn expect(&self, take: &mut dyn FnMut(Expected) -> ControlFlow<()>) -> Result<(), Unexpected> {
@@ -124,7 +128,12 @@ impl Flow<'_> {
         if mode == Mode::Unrecorded {
             let derived = first.as_ref().is_some_and(|first| rows.get(first.table, first.id).is_some());
             if own.is_none() && !derived {
-                return Ok((judge::missing_document(self.stored, begun.as_ref().err(), comparison), Vec::new(), 0));
+                return Ok((
+                    judge::missing_document(self.stored, begun.as_ref().err(), comparison),
+                    Vec::new(),
+                    0,
+                    None,
+                ));
             }
             if derived {
                 let detail = "the document's rows are there, and the ledger does not know it";
@@ -267,6 +276,8 @@ impl Flow<'_> {
         };
         // Both closures below look at the part under way.
         let part: std::cell::RefCell<(Vec<Entry>, HashMap<Uuid, usize>)> = Default::default();
+        let mut hash = DocumentHash::new(self.document.id, held.kind.name, held.key.clone());
+        let numbers: Vec<usize> = held.files.iter().map(|file| hash.file(file.path.to_text(), file.role.0)).collect();
         let mut number = 0;
         let mut failed = None;
         let gone = std::cell::Cell::new(false);
@@ -299,6 +310,9 @@ impl Flow<'_> {
                 }
             },
             &mut |piece| {
+                if self.judge.receipt {
+                    leaves::add(&mut hash, &numbers, &piece);
+                }
                 match piece {
                     Piece::Item { row, value, .. } | Piece::Line { row, value, .. } => {
                         let (entries, by_id) = &mut *part.borrow_mut();
@@ -325,7 +339,8 @@ impl Flow<'_> {
         if let Err(RebuildError::Bad(bad)) = result {
             let _ = feed.send(Feed::Forged(bad.to_string()));
         }
-        let _ = feed.send(Feed::End(number));
+        let leaf = self.judge.receipt.then(|| hash.finish());
+        let _ = feed.send(Feed::End(number, leaf));
         Ok(if gone.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
@@ -378,6 +393,7 @@ struct Pairing<'a> {
     whole: Vec<(usize, Node)>,
     first: Option<(Expected, Option<Uuid>)>,
     parts: Option<usize>,
+    leaf: Option<Leaf>,
     accounted: Vec<(&'static str, Uuid)>,
     rows: u128,
     ended: bool,
@@ -393,6 +409,7 @@ impl<'a> Pairing<'a> {
             whole: Vec::new(),
             first: None,
             parts: None,
+            leaf: None,
             accounted: Vec::new(),
             rows: 0,
             ended: false,
@@ -459,7 +476,10 @@ impl<'a> Pairing<'a> {
             }
             Ok(Feed::Whole { file, value }) => self.whole.push((file, value)),
             Ok(Feed::Forged(detail)) => self.comparison.ledger(Cause::LedgerForged, RESIDUE.name, detail),
-            Ok(Feed::End(parts)) => self.parts = Some(parts),
+            Ok(Feed::End(parts, leaf)) => {
+                self.parts = Some(parts);
+                self.leaf = leaf;
+            }
             Err(_) => self.ended = true,
         }
         !self.ended
@@ -515,7 +535,7 @@ impl<'a> Pairing<'a> {
             }
         }
         self.comparison.finish();
-        (judge::conclude(self.comparison), self.accounted, self.rows)
+        (judge::conclude(self.comparison), self.accounted, self.rows, self.leaf)
     }
 }
 
