@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod config;
 pub mod exec;
+pub mod export;
 pub mod format;
 pub mod generate;
 pub mod json;

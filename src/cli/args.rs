@@ -137,6 +137,8 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Prove that files and database say the same
     Verify(VerifyArgs),
+    /// Write the legacy files again from the database, as it is now
+    Export(ExportArgs),
     /// Look at what could not be loaded, and decide about it
     Rejects(RejectsArgs),
     /// Show the runs and what is loaded
@@ -156,7 +158,7 @@ impl Command {
                 RejectsAction::Export { source, .. } | RejectsAction::Retry { source, .. } => source.as_deref(),
                 RejectsAction::List { .. } | RejectsAction::Show { .. } | RejectsAction::Accept { .. } => None,
             },
-            Command::Status(_) | Command::Generate(_) => None,
+            Command::Export(_) | Command::Status(_) | Command::Generate(_) => None,
         }
     }
 }
@@ -205,6 +207,18 @@ pub struct MigrateArgs {
 pub enum Prefer {
     /// The file's values overwrite what was edited in the database.
     File,
+}
+
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// The directory to make; it must not exist or be empty
+    pub dir: PathBuf,
+    /// Only these kinds of documents, e.g. users,memory
+    #[arg(long, value_delimiter = ',', value_name = "KINDS")]
+    pub only: Vec<String>,
+    /// The summary as one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -128,16 +128,36 @@ pub fn prepare(
 /// # Errors
 /// If nothing was ever migrated there.
 pub fn ledger(target: &dyn Target, format: &'static dyn Format) -> Result<Box<dyn Connection>, Failure> {
-    let never = || never_migrated(target);
     if !target.exists() {
-        return Err(never());
+        return Err(never_migrated(target));
     }
     let mut connection = target.connect(Durability::Full).map_err(Failure::new)?;
     let dialect = target.capabilities().dialect;
     match schema::check(&mut *connection, dialect, format.name(), format.tables()) {
         Ok(true) => Ok(connection),
-        Ok(false) => Err(never()),
+        Ok(false) => Err(never_migrated(target)),
         Err(error) => Err(Failure::new(error)),
+    }
+}
+
+/// Connections that read one state of the database, for a command that changes nothing.
+///
+/// # Errors
+/// If nothing was ever migrated there.
+pub fn readers(
+    target: &dyn Target,
+    format: &'static dyn Format,
+    count: usize,
+) -> Result<Vec<Box<dyn Connection>>, Failure> {
+    if !target.exists() {
+        return Err(never_migrated(target));
+    }
+    let mut readers = target.readers(count).map_err(Failure::new)?;
+    let dialect = target.capabilities().dialect;
+    match readers.first_mut().map(|reader| schema::check(&mut **reader, dialect, format.name(), format.tables())) {
+        Some(Ok(true)) => Ok(readers),
+        Some(Err(error)) => Err(Failure::new(error)),
+        Some(Ok(false)) | None => Err(never_migrated(target)),
     }
 }
 

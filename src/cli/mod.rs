@@ -7,6 +7,7 @@ mod config_table;
 mod console;
 mod engine;
 pub mod exit;
+pub mod export;
 pub mod failure;
 pub mod generate;
 mod human;
@@ -45,6 +46,7 @@ pub fn run(cli: &Cli, environment: &Environment) -> Result<Exit, Failure> {
         Some(Command::Migrate(args)) => migrate::run(args, &config, quiet),
         Some(Command::Verify(args)) => verify::run(args, &config, quiet),
         Some(Command::Rejects(args)) => rejects::run(args, &config, quiet),
+        Some(Command::Export(args)) => export::run(args, &config, quiet),
         Some(Command::Status(args)) => status::run(args, &config),
         Some(Command::Generate(args)) => generate::run(args),
         None => unreachable!("the parser asks for a command"),

@@ -3,6 +3,7 @@
 //! For people to look at, not for accounts: the summary counts on its own. Nothing is printed here.
 
 use std::sync::atomic::{AtomicU64, AtomicU8, Ordering::Relaxed};
+use std::sync::OnceLock;
 
 use crate::model::Phase;
 
@@ -19,6 +20,7 @@ pub struct Progress {
     rejects: AtomicU64,
     /// Position in [`Phase::ALL`] from 1; 0 before the first.
     phase: AtomicU8,
+    work: OnceLock<&'static str>,
 }
 
 /// The counters at one moment.
@@ -32,7 +34,7 @@ pub struct Snapshot {
     pub bytes_total: Option<u64>,
     pub rows: u64,
     pub rejects: u64,
-    /// The phase's name, `starting` before the first.
+    /// The phase's name, or what else is done; `starting` before the first phase.
     pub phase: &'static str,
 }
 
@@ -64,6 +66,12 @@ impl Progress {
         self.files_total.store(files, Relaxed);
     }
 
+    /// What is done by a run without phases.
+    pub fn set_work(&self, name: &'static str) {
+        // Said once.
+        let _ = self.work.set(name);
+    }
+
     pub fn set_phase(&self, phase: Phase) {
         let at = Phase::ALL.iter().position(|each| *each == phase).map_or(0, |at| at + 1);
         self.phase.store(at as u8, Relaxed);
@@ -80,7 +88,7 @@ impl Progress {
             bytes_total: files_total.map(|_| self.bytes_total.load(Relaxed)),
             rows: self.rows.load(Relaxed),
             rejects: self.rejects.load(Relaxed),
-            phase: phase.unwrap_or("starting"),
+            phase: phase.or(self.work.get().copied()).unwrap_or("starting"),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! One thread asks the database part by part and writes the rows' objects again; the caller's
 //! thread reads the file. A few parts of rows are held, and what found no partner yet.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 
 use crossbeam_channel::{bounded, Receiver, Sender};
@@ -20,6 +20,7 @@ use crate::target::{Connection, Filter, TargetError, TargetErrorKind};
 
 use super::batch::{Checked, Judge, State};
 use super::compare::{Comparison, Here, Mode};
+use super::ids::{IdMap, IdSet};
 use super::judge::{self, Judged};
 use super::outcome::Cause;
 use super::resolve::{resolve, Resolved};
@@ -214,7 +215,7 @@ impl Flow<'_> {
         mode: Mode,
         feed: &Sender<Feed>,
     ) -> Result<(), TargetError> {
-        let mut named: HashSet<Uuid> = HashSet::new();
+        let mut named = IdSet::default();
         if mode != Mode::Unrecorded {
             match self.known(connection, feed, &mut named)? {
                 ControlFlow::Continue(()) => {}
@@ -258,7 +259,7 @@ impl Flow<'_> {
         &self,
         connection: &mut dyn Connection,
         feed: &Sender<Feed>,
-        named: &mut HashSet<Uuid>,
+        named: &mut IdSet,
     ) -> Result<ControlFlow<()>, TargetError> {
         let Some(held) = self.stored.document.as_ref().and_then(|ledger| ledger.held(self.judge.format)) else {
             let _ = feed.send(Feed::Forged("the document's files are not what transload writes".into()));
@@ -372,7 +373,7 @@ struct Pairing<'a> {
     comparison: Comparison<'a>,
     /// Rows without a partner so far, in the document's order.
     waiting: VecDeque<Uuid>,
-    entries: HashMap<Uuid, Entry>,
+    entries: IdMap<Entry>,
     open: Vec<Expected>,
     whole: Vec<(usize, Node)>,
     first: Option<(Expected, Option<Uuid>)>,
@@ -387,7 +388,7 @@ impl<'a> Pairing<'a> {
         Pairing {
             comparison,
             waiting: VecDeque::new(),
-            entries: HashMap::new(),
+            entries: IdMap::default(),
             open: Vec::new(),
             whole: Vec::new(),
             first: None,

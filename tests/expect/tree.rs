@@ -96,6 +96,16 @@ const MADE: [&[&str]; 10] = [
     &["logs/error.log"],
 ];
 
+/// The document of these files.
+pub fn of(files: &[(&str, &[u8])]) -> Read {
+    let mut read: Option<Read> = None;
+    for (path, content) in files {
+        let member = member(&RelPath::new(path), content).unwrap_or_else(|| panic!("{path} is no document"));
+        read.get_or_insert_with(|| empty(&member)).push(RelPath::new(path), &member, content.to_vec());
+    }
+    read.expect("a document has a file")
+}
+
 /// A document of any kind, now and then damaged.
 pub fn made(chance: &mut Chance) -> Read {
     let paths = MADE[chance.below(MADE.len() as u64) as usize];
