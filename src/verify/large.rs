@@ -89,7 +89,7 @@ pub fn judge(
         let resolved = Resolved::default();
         let comparison = Comparison::new(judge.format, &document, Mode::Unrecorded, &resolved, judge.most);
         let judged = judge::claimed_document(comparison);
-        return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes });
+        return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes, leaves: Both::default() });
     }
     let files: Vec<(RelPath, FileRole)> = document.files.iter().map(|file| (file.path.clone(), file.role)).collect();
     let flow = Flow { judge, document: &document, reading: &reading, stored: held, files: &files };

@@ -99,7 +99,12 @@ impl Forgery {
                 let mut mutation = of(world, row, what, vec![dialect.set(table, row, at, &value)]);
                 if at == 0 {
                     // Under another id it is lost to its document.
-                    mutation.causes.extend([Cause::LedgerMissing, Cause::MissingDocument, Cause::Unreadable, Cause::Truncated]);
+                    mutation.causes.extend([
+                        Cause::LedgerMissing,
+                        Cause::MissingDocument,
+                        Cause::Unreadable,
+                        Cause::Truncated,
+                    ]);
                 }
                 if *table == DOCUMENTS && at == d::ROW_ID {
                     // Who refers to the document looks for its row there.
