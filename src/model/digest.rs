@@ -128,6 +128,8 @@ fn feed(hasher: &mut blake3::Hasher, tag: u8, bytes: &[u8]) {
 fn feed_json(hasher: &mut blake3::Hasher, text: &str) {
     // Most rows hold an empty map or list, spelled alike everywhere.
     if text.len() <= 2 {
+        // jsonb takes the sign from a zero.
+        let text = if text == "-0" { "0" } else { text };
         return feed(hasher, 3, text.as_bytes());
     }
     match json::parse(text.as_bytes()) {
@@ -146,6 +148,7 @@ mod tests {
         let json = |text: &str| row(&Row(vec![Value::Json(text.into())]));
         assert_eq!(json("{\"b\":1.10,\"a\":1e2}"), json("{\"a\": 100, \"b\": 1.1}"));
         assert_ne!(json("{\"a\":[]}"), json("{\"a\":{}}"));
+        assert_eq!(json("-0"), json("0"));
         let text = |text: &str| row(&Row(vec![Value::Text(text.into())]));
         assert_ne!(text("a"), text("a "));
         assert_ne!(text(""), row(&Row(vec![Value::Null])));
