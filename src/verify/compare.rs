@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
-use crate::format::proof::Expected;
+use crate::format::proof::{Cell, Expected};
 use crate::model::digest::{self, ROW_DIGEST};
 use crate::model::{Document, Kind, Row, Table, Value};
 use crate::node::{self, equal, Node, NodeDifference};
@@ -298,7 +298,7 @@ impl<'a> Comparison<'a> {
         exchange.found = exchange.found.wrapping_add(hash_of(found));
         let moved = self.moved(row_moved);
         let mut pointer = wanted.pointer.clone();
-        if let Some(member) = member {
+        if let Some(member) = member.filter(|member| *member != Cell::SOURCE) {
             node::push_pointer(&mut pointer, member);
         }
         let difference = Difference {
@@ -332,7 +332,10 @@ impl<'a> Comparison<'a> {
     /// One place where the file's value and the rebuilt one differ, within the row's object.
     pub fn place(&mut self, wanted: &Expected, row: Uuid, base: &str, place: NodeDifference, row_moved: Option<bool>) {
         let member = first_step(&place.pointer);
-        let cell = wanted.cells.iter().position(|cell| cell.member.is_some() && cell.member == member.as_deref());
+        let cell = wanted.cells.iter().position(|cell| match cell.member {
+            Some(Cell::SOURCE) => true,
+            name => name.is_some() && name == member.as_deref(),
+        });
         let is_told = cell.is_some_and(|at| self.told.contains(&(row, at)));
         let says_all = cell.is_some_and(|at| wanted.cells[at].whole);
         if is_told || (self.mode == Mode::Changed && says_all && member.is_some()) {
@@ -360,6 +363,9 @@ impl<'a> Comparison<'a> {
     /// A row that the application wrote, and the file's object for it: what no column says must
     /// not be there. The legacy id is the file's alone.
     fn unrecorded(&mut self, wanted: &Expected, here: Here) {
+        if wanted.cells.iter().any(|cell| cell.member == Some(Cell::SOURCE)) {
+            return;
+        }
         for (name, value) in wanted.source.members() {
             let cell = wanted.cells.iter().find(|cell| cell.member == Some(name));
             let said = name == "id" || cell.is_some_and(|cell| cell.whole || is_reference(&cell.value));
