@@ -123,12 +123,7 @@ enum Work {
     Flaw(Flaw),
 }
 
-fn attempt(
-    env: &Env,
-    repairs: &Repairs,
-    connection: &mut dyn Connection,
-    item: &Item,
-) -> Result<Attempt, TargetError> {
+fn attempt(env: &Env, repairs: &Repairs, connection: &mut dyn Connection, item: &Item) -> Result<Attempt, TargetError> {
     let Some(guard) = repairs.guard(item) else {
         return Ok(described(item, Work::Changed("its key is not the one that was compared"), Kept::default()));
     };
@@ -166,13 +161,7 @@ fn attempt(
     }
 }
 
-fn work(
-    env: &Env,
-    repairs: &Repairs,
-    keeping: &mut Keeping,
-    item: &Item,
-    guard: &Guard,
-) -> Result<Work, TargetError> {
+fn work(env: &Env, repairs: &Repairs, keeping: &mut Keeping, item: &Item, guard: &Guard) -> Result<Work, TargetError> {
     const FILE: &str = "its file changed since it was compared";
     let source = match item {
         Item::Reject(rejected) if rejected.reject.digest != guard.files => return Ok(Work::Changed(FILE)),
@@ -284,11 +273,7 @@ fn adopted(extent: &Extent, wants: &Wants, source: &Source) -> HashMap<Uuid, Uui
 }
 
 /// Gives the document's parts to `each`, as often as it is called.
-fn parts(
-    env: &Env,
-    item: &Item,
-    each: &mut dyn FnMut(&Part) -> Result<(), ReplaceError>,
-) -> Result<Decoded, Stopped> {
+fn parts(env: &Env, item: &Item, each: &mut dyn FnMut(&Part) -> Result<(), ReplaceError>) -> Result<Decoded, Stopped> {
     match item {
         Item::Load(loaded) => {
             loaded.parts.iter().try_for_each(each)?;
