@@ -36,6 +36,7 @@ use files::{check_distinct, OutputFile, PRIVATE, PUBLIC};
 
 /// Runs `verify`.
 pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Failure> {
+    refuse_what_comes_later(args)?;
     let format = engine::format(config)?;
     let known: Vec<&'static str> = format.kinds().iter().map(|kind| kind.name).collect();
     let only = each_known("--only", &args.only, &known)?;
@@ -97,6 +98,15 @@ pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Fail
     })?;
     warn_of_waivers(&outcome);
     Ok(exit_of(&outcome.conclusion))
+}
+
+/// To accept these and do nothing would let somebody believe that something was written.
+fn refuse_what_comes_later(args: &VerifyArgs) -> Result<(), Failure> {
+    let asked = [("--receipt", args.receipt.is_some()), ("--repair", args.repair.is_some())];
+    match asked.into_iter().find(|(_, asked)| *asked) {
+        Some((flag, _)) => Err(Failure::usage(format!("{flag} is not built yet"), None)),
+        None => Ok(()),
+    }
 }
 
 fn exit_of(conclusion: &Conclusion) -> Exit {
