@@ -50,6 +50,8 @@ fn every_example_is_told_of_and_checked_here() {
         "alerts.yaml",
         "cronjob.yaml",
         "crontab",
+        // `tests/receipts.rs` runs it.
+        "receipt.py",
         "transload-verify-failed.service",
         "transload-verify.service",
         "transload-verify.timer",

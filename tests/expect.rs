@@ -7,6 +7,8 @@ mod support;
 
 #[path = "expect/fixture.rs"]
 mod fixture;
+#[path = "expect/made.rs"]
+mod made;
 #[path = "properties/maker.rs"]
 mod maker;
 #[path = "nothing_lost/random.rs"]
@@ -87,7 +89,7 @@ fn both_readings_of_any_documents_agree() {
     let mut chance = Chance::new("both_readings_of_any_documents_agree");
     let mut tally = Tally::default();
     for _ in 0..if is_long() { 200_000 } else { 10_000 } {
-        let document = tree::made(&mut chance);
+        let document = made::any(&mut chance);
         for held in [Held::Whole, Held::Streamed] {
             tally.add(compare(&document, held));
         }
@@ -105,7 +107,7 @@ fn both_readings_stop_at_the_same_depth() {
         let memory = format!(r#"{{"t":{{"k":{{"value":{}}}}}}}"#, nested(levels));
         for (path, content) in [("chat_sessions/a.json", message), ("logs/error.log", line), ("memory/u.json", memory)]
         {
-            let document = tree::of(&[(path, content.as_bytes())]);
+            let document = made::of(&[(path, content.as_bytes())]);
             for held in [Held::Whole, Held::Streamed] {
                 tally.add(compare(&document, held));
             }
@@ -123,7 +125,7 @@ fn both_readings_of_damaged_compression_agree() {
             .expect("memory takes all");
     }
     let whole = encoder.finish().expect("memory takes all");
-    let mut tally = compare(&tree::of(&[("logs/old.log.gz", &whole)]), Held::Whole);
+    let mut tally = compare(&made::of(&[("logs/old.log.gz", &whole)]), Held::Whole);
     assert_eq!(tally.rows, 50);
     for _ in 0..300 {
         let mut bytes = whole.clone();
@@ -134,7 +136,7 @@ fn both_readings_of_damaged_compression_agree() {
             _ => bytes.extend_from_slice(&whole[at..]),
         }
         for held in [Held::Whole, Held::Streamed] {
-            tally.add(compare(&tree::of(&[("logs/old.log.gz", &bytes)]), held));
+            tally.add(compare(&made::of(&[("logs/old.log.gz", &bytes)]), held));
         }
     }
     assert!(tally.rejected > 100, "{tally:?}");

@@ -50,12 +50,12 @@ pub struct VerifyArgs {
     /// Write the counts as metrics for Prometheus' textfile collector
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
+    /// Write a short text that stands for all content of both sides (docs/receipts.md)
+    #[arg(long, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
     /// Note the result in the database, for the history in reports; nothing else is ever written there
     #[arg(long)]
     pub record: bool,
-    /// Write a short text that stands for all content of both sides
-    #[arg(long, value_name = "FILE")]
-    pub receipt: Option<PathBuf>,
     /// Make the database say what the files say; `=plan` only says what that would change
     #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "now", value_name = "HOW")]
     pub repair: Option<Repair>,

@@ -22,6 +22,7 @@ use crate::model::{DocumentKind, Instant, RelPath, Value};
 use crate::schema;
 use crate::target::{Connection, Filter, Target, TargetError};
 use crate::verify::outcome::{Conclusion, Outcome};
+use crate::verify::receipt::Receipt;
 use crate::verify::waivers::Waivers;
 use crate::verify::{report, Job, Options, Sample, VerifyError};
 
@@ -102,9 +103,8 @@ pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Fail
 
 /// To accept these and do nothing would let somebody believe that something was written.
 fn refuse_what_comes_later(args: &VerifyArgs) -> Result<(), Failure> {
-    let asked = [("--receipt", args.receipt.is_some()), ("--repair", args.repair.is_some())];
-    match asked.into_iter().find(|(_, asked)| *asked) {
-        Some((flag, _)) => Err(Failure::usage(format!("{flag} is not built yet"), None)),
+    match args.repair {
+        Some(_) => Err(Failure::usage("--repair is not built yet", None)),
         None => Ok(()),
     }
 }
@@ -152,6 +152,7 @@ impl From<VerifyError> for Unchecked {
 struct Outputs {
     report: Option<OutputFile>,
     metrics: Option<OutputFile>,
+    receipt: Option<OutputFile>,
 }
 
 impl Outputs {
@@ -162,8 +163,11 @@ impl Outputs {
         let outputs = Outputs {
             report: plan(&args.report, "the report", PRIVATE)?,
             metrics: plan(&args.metrics, "the metrics", PUBLIC)?,
+            receipt: plan(&args.receipt, "the receipt", PRIVATE)?,
         };
-        check_distinct(&[&outputs.report, &outputs.metrics].into_iter().flatten().collect::<Vec<_>>())?;
+        check_distinct(
+            &[&outputs.report, &outputs.metrics, &outputs.receipt].into_iter().flatten().collect::<Vec<_>>(),
+        )?;
         Ok(outputs)
     }
 
@@ -171,6 +175,11 @@ impl Outputs {
         if let Some(file) = &self.report {
             file.write(&report::html(outcome, args.redact))?;
             console::write_stderr(format!("report {}\n", super::summary::shown(file.path())).as_bytes());
+        }
+        if let (Some(output), Some((file, database))) = (&self.receipt, &outcome.receipt) {
+            let receipt = Receipt { outcome, file: file.clone(), database: database.clone() };
+            output.write(&receipt.text())?;
+            console::write_stderr(format!("receipt {}\n", super::summary::shown(output.path())).as_bytes());
         }
         self.metrics.as_ref().map_or(Ok(()), |file| file.write(&metrics::text(outcome)))
     }
@@ -246,6 +255,7 @@ fn options(
         max_unsettled: args.max_unsettled,
         tries: args.tries,
         waivers,
+        receipt: args.receipt.is_some(),
     })
 }
 
