@@ -201,9 +201,12 @@ fn a_part_that_agrees_is_not_called_the_whole() {
 }
 
 #[test]
-fn a_verification_is_noted_where_that_is_possible_and_the_next_report_shows_it() {
+fn a_verification_is_noted_when_that_is_asked_for_and_the_next_report_shows_it() {
     let place = migrated();
+    let before = fs::read(place.path("app.db")).expect("the database");
     verify(&place, &[]).expect(0);
+    assert!(before == fs::read(place.path("app.db")).expect("the database"), "nothing is written unasked");
+    verify(&place, &["--record"]).expect(0);
     let runs = place.run(&["status", "--db", DB, "--json"]).expect(0).json()["runs"].clone();
     let commands: Vec<&Value> = runs.as_array().expect("runs").iter().map(|run| &run["command"]).collect();
     assert_eq!(commands, ["verify", "migrate"]);

@@ -20,6 +20,7 @@ mod history;
 mod ids;
 mod judge;
 mod large;
+mod leaves;
 mod orphans;
 pub mod outcome;
 pub mod receipt;

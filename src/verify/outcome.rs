@@ -8,6 +8,8 @@ use uuid::Uuid;
 use crate::model::summary::FileTally;
 use crate::model::Instant;
 
+use super::receipt::Roots;
+
 /// What became of one document. Every document is in exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -346,6 +348,9 @@ pub struct Outcome {
     pub skipped: u64,
     /// The oldest first.
     pub history: Vec<PastRun>,
+    /// What the files and the database come to, where a receipt was asked for.
+    #[serde(skip)]
+    pub receipt: Option<(Roots, Roots)>,
     /// How the check ended.
     pub conclusion: Conclusion,
 }
@@ -385,6 +390,7 @@ impl Outcome {
             narrowed: false,
             skipped: 0,
             history: Vec::new(),
+            receipt: None,
             conclusion: Conclusion::NotChecked(why),
         }
     }

@@ -18,6 +18,7 @@ use super::account::Order;
 use super::batch::{Checked, Judge, State};
 use super::database_only::only_in_database;
 use super::judge::Judged;
+use super::leaves::{of_rows, Both};
 use super::outcome::Verdict;
 use super::run::{Job, VerifyError};
 use super::stored::{self, Rows};
@@ -278,6 +279,13 @@ fn without_files(job: &Job, reader: &mut dyn Connection, suspect: &mut Suspect) 
         suspect.still_since = Clock::now();
         suspect.moves += 1;
     }
+    suspect.checked.leaves = match job.options.receipt {
+        true => {
+            let database = stored.get(&document.id).and_then(|stored| of_rows(job.format, document, stored, &rows));
+            Both { file: None, database }
+        }
+        false => Both::default(),
+    };
     suspect.checked.judged = only_in_database(job, document, there.len());
     suspect.checked.state = state;
     suspect.checked.accounted = there;

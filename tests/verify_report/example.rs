@@ -72,6 +72,7 @@ pub fn agreeing() -> Outcome {
         narrowed: false,
         skipped: 0,
         history: (1..=30).map(night).collect(),
+        receipt: None,
         conclusion: Conclusion::Agree,
     }
 }

@@ -50,6 +50,9 @@ pub struct VerifyArgs {
     /// Write the counts as metrics for Prometheus' textfile collector
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
+    /// Write a short text that stands for all content of both sides (docs/receipts.md)
+    #[arg(long, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
     /// Note the result in the database, for the history in reports; nothing else is ever written there
     #[arg(long)]
     pub record: bool,

@@ -22,6 +22,7 @@ use crate::model::{DocumentKind, Instant, RelPath, Value};
 use crate::schema;
 use crate::target::{Connection, Filter, Target, TargetError};
 use crate::verify::outcome::{Conclusion, Outcome};
+use crate::verify::receipt::Receipt;
 use crate::verify::waivers::Waivers;
 use crate::verify::{report, Job, Options, Sample, VerifyError};
 
@@ -142,6 +143,7 @@ impl From<VerifyError> for Unchecked {
 struct Outputs {
     report: Option<OutputFile>,
     metrics: Option<OutputFile>,
+    receipt: Option<OutputFile>,
 }
 
 impl Outputs {
@@ -152,8 +154,11 @@ impl Outputs {
         let outputs = Outputs {
             report: plan(&args.report, "the report", PRIVATE)?,
             metrics: plan(&args.metrics, "the metrics", PUBLIC)?,
+            receipt: plan(&args.receipt, "the receipt", PRIVATE)?,
         };
-        check_distinct(&[&outputs.report, &outputs.metrics].into_iter().flatten().collect::<Vec<_>>())?;
+        check_distinct(
+            &[&outputs.report, &outputs.metrics, &outputs.receipt].into_iter().flatten().collect::<Vec<_>>(),
+        )?;
         Ok(outputs)
     }
 
@@ -161,6 +166,11 @@ impl Outputs {
         if let Some(file) = &self.report {
             file.write(&report::html(outcome, args.redact))?;
             console::write_stderr(format!("report {}\n", super::summary::shown(file.path())).as_bytes());
+        }
+        if let (Some(output), Some((file, database))) = (&self.receipt, &outcome.receipt) {
+            let receipt = Receipt { outcome, file: file.clone(), database: database.clone() };
+            output.write(&receipt.text())?;
+            console::write_stderr(format!("receipt {}\n", super::summary::shown(output.path())).as_bytes());
         }
         self.metrics.as_ref().map_or(Ok(()), |file| file.write(&metrics::text(outcome)))
     }
@@ -236,6 +246,7 @@ fn options(
         max_unsettled: args.max_unsettled,
         tries: args.tries,
         waivers,
+        receipt: args.receipt.is_some(),
     })
 }
 
