@@ -1,5 +1,8 @@
 //! The ledger's rows as typed values, and back; what they mean is decided above.
 
+pub mod extent;
+pub mod resolve;
+
 use uuid::Uuid;
 
 use crate::format::proof::{Held, HeldFile};
@@ -251,6 +254,19 @@ pub fn documents_by(
     }
     let rows = select_all(connection, &DOCUMENTS, &Filter::In { column, values })?;
     rows.iter().map(LedgerDocument::from_row).collect()
+}
+
+/// As [`documents_by`]; rows that transload did not write are passed over.
+pub fn readable_documents_by(
+    connection: &mut dyn Connection,
+    column: usize,
+    values: &[Value],
+) -> Result<Vec<LedgerDocument>, TargetError> {
+    if values.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = select_all(connection, &DOCUMENTS, &Filter::In { column, values })?;
+    Ok(rows.iter().filter_map(|row| LedgerDocument::from_row(row).ok()).collect())
 }
 
 pub fn rejects(connection: &mut dyn Connection, ids: &[Uuid]) -> Result<Vec<LedgerReject>, TargetError> {

@@ -14,7 +14,8 @@ use super::item::{Loaded, Source, Standing, Streamed};
 /// What the ledger knows of a document before it is read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known {
-    pub digest: [u8; 32],
+    /// Of what was loaded; `None` if the document is to be written whatever that was.
+    pub digest: Option<[u8; 32]>,
     pub base_time: Instant,
     /// Its files, as [`RelPath::to_text`] spells them.
     pub paths: Vec<String>,
@@ -51,7 +52,7 @@ impl Examiner<'_> {
             Err(problem) => return Seen::Failed { document, problem },
         };
         let standing = known.map(|known| self.standing(&document, known));
-        let is_same = |known: &Known| known.digest == reading.digest && !known.rejected;
+        let is_same = |known: &Known| known.digest == Some(reading.digest) && !known.rejected;
         if known.is_some_and(is_same) && standing == Some(Standing::Holds) {
             let bytes = reading.files.iter().map(|file| file.size).sum();
             return Seen::Unchanged { document, bytes };

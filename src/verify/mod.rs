@@ -16,6 +16,7 @@ mod census;
 mod compare;
 mod database_only;
 mod explain;
+mod guards;
 mod history;
 mod ids;
 mod judge;

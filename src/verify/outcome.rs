@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::ledger::extent::Guard;
 use crate::model::summary::FileTally;
 use crate::model::Instant;
 
@@ -351,6 +352,9 @@ pub struct Outcome {
     /// What the files and the database come to, where a receipt was asked for.
     #[serde(skip)]
     pub receipt: Option<(Roots, Roots)>,
+    /// The documents that can be repaired, where that was asked for.
+    #[serde(skip)]
+    pub guards: Vec<Guarded>,
     /// How the check ended.
     pub conclusion: Conclusion,
 }
@@ -391,9 +395,18 @@ impl Outcome {
             skipped: 0,
             history: Vec::new(),
             receipt: None,
+            guards: Vec::new(),
             conclusion: Conclusion::NotChecked(why),
         }
     }
+}
+
+/// A document that is not in order, as it was compared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guarded {
+    pub document: Uuid,
+    pub verdict: Verdict,
+    pub guard: Guard,
 }
 
 /// How a check ended, and so its exit code.

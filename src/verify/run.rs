@@ -22,7 +22,7 @@ use crate::target::{Connection, Target, TargetError};
 use super::account::{Account, Order};
 use super::batch::{Checked, Judge};
 use super::census::Census;
-use super::outcome::{Conclusion, Outcome, Verdict};
+use super::outcome::{Conclusion, Guarded, Outcome, Verdict};
 use super::receipt::{Leaves, ReceiptError, Roots};
 use super::suspects::{Settled, Suspect, Suspects};
 use super::waivers::Waivers;
@@ -75,6 +75,8 @@ pub struct Options {
     pub waivers: Waivers,
     /// Whether to hash both sides for a receipt.
     pub receipt: bool,
+    /// Whether to make guards, by which what differs can be repaired.
+    pub guards: bool,
 }
 
 /// A share of the documents, the same for the same seed.
@@ -148,6 +150,7 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
     );
     let mut census = Census::new(job.format.tables());
     let leaves = options.receipt.then(Leaves::new);
+    let mut guards = Vec::new();
     let suspects = judge_all(job, &judge, &mut walker, &mut readers, &mut account, &mut census, leaves.as_ref())?;
     let reader = &mut *readers[0];
     let whole = options.sample.is_none() && options.changed_since.is_none();
@@ -166,9 +169,11 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
     drop(readers);
     for (order, settled) in suspects.settle(job, &judge, &mut *reader)? {
         match settled {
-            Settled::Judged(checked) => {
+            Settled::Judged(checked, guard) => {
                 keep(leaves.as_ref(), &checked)?;
-                account.document(order, *checked);
+                let (document, verdict) = (checked.document.id, checked.judged.verdict);
+                let waived = account.document(order, *checked);
+                guards.extend(guard.filter(|_| !waived).map(|guard| Guarded { document, verdict, guard }));
             }
             Settled::Gone(files) => forget(&mut account.files, files),
         }
@@ -176,7 +181,9 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
     super::orphans::settle(job, &mut *reader, orphans, &mut account)?;
     stopped(job)?;
     let receipt = leaves.map(Leaves::finish).transpose()?;
-    Ok(outcome(job, account, history, started, clock.elapsed(), receipt))
+    let mut outcome = outcome(job, account, history, started, clock.elapsed(), receipt);
+    outcome.guards = guards;
+    Ok(outcome)
 }
 
 /// A document whose files vanished while it was looked at, and that the database does not have.
@@ -426,6 +433,7 @@ fn outcome(
         skipped: account.skipped,
         history,
         receipt,
+        guards: Vec::new(),
         conclusion,
     }
 }

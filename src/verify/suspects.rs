@@ -10,6 +10,7 @@ use std::time::{Duration, Instant as Clock};
 
 use uuid::Uuid;
 
+use crate::ledger::extent::Guard;
 use crate::model::{Class, Document, Instant, Membership, SourceFile};
 use crate::source::{shape_of, FileContent, Reading, Shape};
 use crate::target::{Connection, TargetError};
@@ -17,6 +18,7 @@ use crate::target::{Connection, TargetError};
 use super::account::Order;
 use super::batch::{Checked, Judge, State};
 use super::database_only::only_in_database;
+use super::guards;
 use super::judge::Judged;
 use super::leaves::{of_rows, Both};
 use super::outcome::Verdict;
@@ -59,7 +61,8 @@ impl Suspect {
 
 /// What became of a suspect.
 pub enum Settled {
-    Judged(Box<Checked>),
+    /// With a guard where one is wanted and it can be repaired.
+    Judged(Box<Checked>, Option<Guard>),
     /// Its files vanished, this many, and the database does not have it.
     Gone(u64),
 }
@@ -119,7 +122,14 @@ impl Suspects {
                 for suspect in look_again(job, judge, reader, chunk, &mut remembered)? {
                     let order = suspect.order;
                     match verdict_of(job, suspect) {
-                        Ok(done) => drop(settled.insert(order, done)),
+                        Ok(Settled::Judged(checked, _)) => {
+                            let verdict = checked.judged.verdict;
+                            let wanted = job.options.guards
+                                && matches!(verdict, Verdict::Different | Verdict::Stale | Verdict::Missing);
+                            let guard = if wanted { guards::of(judge, reader, &checked)? } else { None };
+                            settled.insert(order, Settled::Judged(checked, guard));
+                        }
+                        Ok(gone) => drop(settled.insert(order, gone)),
                         Err(suspect) => left.push(suspect),
                     }
                 }
@@ -299,7 +309,7 @@ fn verdict_of(job: &Job, mut suspect: Suspect) -> Result<Settled, Suspect> {
         return Ok(Settled::Gone(checked.document.files.len() as u64));
     }
     if is_fine(checked) {
-        return Ok(Settled::Judged(suspect.checked));
+        return Ok(Settled::Judged(suspect.checked, None));
     }
     let still = suspect.still_since.elapsed() >= STILL.min(job.options.max_lag);
     // A file that was written a moment ago has a database that may still follow.
@@ -307,13 +317,13 @@ fn verdict_of(job: &Job, mut suspect: Suspect) -> Result<Settled, Suspect> {
     let fresh = checked.state.modified.is_some_and(|modified| Instant::now().0.saturating_sub(modified.0) < lag);
     let last = suspect.moves >= job.options.tries;
     match (still && !fresh, last) {
-        (true, _) => Ok(Settled::Judged(suspect.checked)),
+        (true, _) => Ok(Settled::Judged(suspect.checked, None)),
         (false, false) => Err(suspect),
         (false, true) => {
             let moved = suspect.moves;
             let text = format!("it did not agree, and it moved {moved} times while it was looked at");
             suspect.checked.judged = Judged::listed(Verdict::Unsettled, text);
-            Ok(Settled::Judged(suspect.checked))
+            Ok(Settled::Judged(suspect.checked, None))
         }
     }
 }

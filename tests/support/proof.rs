@@ -30,6 +30,7 @@ pub fn options() -> Options {
         tries: 4,
         waivers: Waivers::default(),
         receipt: false,
+        guards: false,
     }
 }
 

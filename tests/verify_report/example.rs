@@ -73,6 +73,7 @@ pub fn agreeing() -> Outcome {
         skipped: 0,
         history: (1..=30).map(night).collect(),
         receipt: None,
+        guards: Vec::new(),
         conclusion: Conclusion::Agree,
     }
 }
