@@ -73,7 +73,7 @@ pub fn agreeing() -> Outcome {
         narrowed: false,
         skipped: 0,
         history: (1..=30).map(night).collect(),
-        receipt: None,
+        receipt: Some((root(1210), root(1210))),
         guards: Vec::new(),
         conclusion: Conclusion::Agree,
     }
