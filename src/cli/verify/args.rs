@@ -53,15 +53,6 @@ pub struct VerifyArgs {
     /// Write a short text that stands for all content of both sides (docs/receipts.md)
     #[arg(long, value_name = "FILE")]
     pub receipt: Option<PathBuf>,
-    /// Make the database equal to the files where they differ, one document a transaction; `plan` only
-    /// says what would be done
-    #[arg(
-        long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "do", value_name = "HOW"
-    )]
-    pub repair: Option<Repair>,
-    /// With --repair: which side wins where rows were edited in the database
-    #[arg(long, value_enum, default_value_t = Side::File, requires = "repair", value_name = "SIDE")]
-    pub prefer: Side,
     /// Note the result in the database, for the history in reports; nothing else is ever written there
     #[arg(long)]
     pub record: bool,
@@ -74,24 +65,6 @@ pub struct VerifyArgs {
     /// Hide values: types and lengths stand for them
     #[arg(long)]
     pub redact: bool,
-}
-
-/// How far a repair goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Repair {
-    /// Repair.
-    Do,
-    /// Only say what would be done.
-    Plan,
-}
-
-/// A side of the comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Side {
-    /// The file's values overwrite what was edited in the database; what is replaced is saved.
-    File,
-    /// Rows that were edited in the database stay, and are told.
-    Database,
 }
 
 /// From when on a file counts as changed.

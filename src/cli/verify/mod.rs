@@ -79,7 +79,7 @@ pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Fail
             match (stopped, how) {
                 (Some(signal), _) => Err(Unchecked::Stopped(signal)),
                 (None, args::Repair::Plan) => Ok(outcome),
-                (None, args::Repair::Do) => check(false),
+                (None, args::Repair::Now) => check(false),
             }
         }
         _ => Ok(outcome),
