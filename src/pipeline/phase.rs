@@ -317,9 +317,9 @@ fn known(job: &PhaseJob, chunk: &[Document]) -> Result<HashMap<Uuid, Known>, Tar
     })?;
     let rejects: HashSet<Uuid> = rejects.into_iter().map(|held| held.document).collect();
     let known = |held: LedgerDocument| {
-        let (paths, rejected) = (held.paths(), rejects.contains(&held.id));
+        let (files, rejected) = (held.times(), rejects.contains(&held.id));
         let digest = held.digest.try_into().ok()?;
-        Some((held.id, Known { digest, base_time: held.base_time, paths, rejected }))
+        Some((held.id, Known { digest, base_time: held.base_time, files, rejected }))
     };
     Ok(held.into_iter().filter_map(known).collect())
 }
@@ -333,6 +333,7 @@ fn sort(job: &PhaseJob, claims: &mut Claims, seen: Seen) -> Option<Item> {
         Seen::Rejected { document, reject, .. } => {
             Some(Item::Reject(Box::new(Rejected { reject: *reject, document, saved: false })))
         }
+        Seen::Touched(source) => Some(Item::Touch(source)),
         Seen::Unchanged { document, bytes } => {
             account(&|account| account.unchanged(&document, bytes));
             job.progress.add_done(document.files.len() as u64, bytes);
@@ -357,6 +358,7 @@ fn write(job: &PhaseJob, connection: &Shared, batches: Receiver<Vec<Item>>) -> R
                 Item::Load(loaded) => loaded.source.bytes,
                 Item::Stream(streamed) => streamed.source.bytes,
                 Item::Reject(rejected) => rejected.reject.bytes,
+                Item::Touch(source) => source.bytes,
             };
             account.done(document, bytes, done);
             job.progress.add_done(document.files.len() as u64, bytes);
