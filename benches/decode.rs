@@ -1,4 +1,5 @@
-//! What becomes of bytes before a database sees them, stage by stage: hash, parse, decode.
+//! What becomes of bytes before a database sees them, stage by stage: hash, parse, decode; and what
+//! the proof makes of the same bytes.
 //!
 //! The documents are those of a generated tree, held in memory, so no disk is measured.
 
@@ -11,10 +12,12 @@ use criterion::{criterion_group, criterion_main, Criterion, Throughput};
 use jiff::tz::TimeZone;
 use transload::format::donna::tables::KINDS;
 use transload::format::donna::Donna;
+use transload::format::proof::{Expected, Facts};
 use transload::format::{DecodeContext, Format};
 use transload::generate::{generate, Options};
 use transload::json;
 use transload::model::{digest, Content, Document, Instant, Phase, Row};
+use transload::node;
 use transload::source::{document_digest, Found, Meaning, Share, WalkOptions, Walker};
 use transload::target::sqlite::SqliteTarget;
 use transload::target::Target;
@@ -70,6 +73,19 @@ fn decode(held: &Held, each: &mut dyn FnMut(&Row)) {
         ControlFlow::Continue(())
     });
     decoded.expect("the tree has no damage");
+}
+
+fn expect(held: &Held, each: &mut dyn FnMut(Expected)) {
+    let document = &held.document;
+    let files: Vec<_> = document.files.iter().map(|file| (file.path.clone(), file.role)).collect();
+    let facts =
+        Facts { kind: document.kind, key: &document.key, files: &files, base_time: Instant(0), zone: TimeZone::UTC };
+    let open = |file: usize| Ok(Content::Whole(&held.contents[file]));
+    let read = Donna.expect(&facts, &open, &mut |row| {
+        each(row);
+        ControlFlow::Continue(())
+    });
+    read.expect("the tree has no damage");
 }
 
 fn stages(criterion: &mut Criterion) {
@@ -129,6 +145,27 @@ fn stages(criterion: &mut Criterion) {
                     seen += 1;
                 });
             });
+            assert_eq!(seen, rows);
+        });
+    });
+    group.bench_function("parse for the proof", |bencher| {
+        bencher.iter(|| {
+            let mut parsed = 0;
+            for bytes in
+                documents.iter().filter(|held| held.document.kind.name != "logs").flat_map(|held| &held.contents)
+            {
+                black_box(node::parse(bytes).expect("the tree has no damage"));
+                parsed += 1;
+            }
+            assert!(parsed > documents.len() / 2);
+        });
+    });
+    group.bench_function("expect", |bencher| {
+        bencher.iter(|| {
+            let mut seen = 0;
+            documents
+                .iter()
+                .for_each(|held| expect(held, &mut |row| seen += u64::from(!black_box(row).cells.is_empty())));
             assert_eq!(seen, rows);
         });
     });

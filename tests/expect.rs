@@ -7,6 +7,8 @@ mod support;
 
 #[path = "expect/fixture.rs"]
 mod fixture;
+#[path = "expect/made.rs"]
+mod made;
 #[path = "properties/maker.rs"]
 mod maker;
 #[path = "nothing_lost/random.rs"]
@@ -16,6 +18,7 @@ mod readings;
 #[path = "expect/tree.rs"]
 mod tree;
 
+use std::io::Write;
 use std::path::Path;
 
 use readings::{compare, Held, Tally};
@@ -86,10 +89,55 @@ fn both_readings_of_any_documents_agree() {
     let mut chance = Chance::new("both_readings_of_any_documents_agree");
     let mut tally = Tally::default();
     for _ in 0..if is_long() { 200_000 } else { 10_000 } {
-        let document = tree::made(&mut chance);
+        let document = made::any(&mut chance);
         for held in [Held::Whole, Held::Streamed] {
             tally.add(compare(&document, held));
         }
     }
     assert!(tally.accepted > 5_000 && tally.rejected > 2_000, "{tally:?}");
+}
+
+#[test]
+fn both_readings_stop_at_the_same_depth() {
+    let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+    let mut tally = Tally::default();
+    for levels in 505..=515 {
+        let message = format!(r#"[{{"role":"user","content":"","metadata":{}}}]"#, nested(levels));
+        let line = format!("{{\"message\":\"\",\"context\":{}}}\n", nested(levels));
+        let memory = format!(r#"{{"t":{{"k":{{"value":{}}}}}}}"#, nested(levels));
+        for (path, content) in [("chat_sessions/a.json", message), ("logs/error.log", line), ("memory/u.json", memory)]
+        {
+            let document = made::of(&[(path, content.as_bytes())]);
+            for held in [Held::Whole, Held::Streamed] {
+                tally.add(compare(&document, held));
+            }
+        }
+    }
+    assert!(tally.accepted > 20 && tally.rejected > 20, "{tally:?}");
+}
+
+#[test]
+fn both_readings_of_damaged_compression_agree() {
+    let mut chance = Chance::new("both_readings_of_damaged_compression_agree");
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    for at in 0..50 {
+        writeln!(encoder, "{{\"message\":\"line {at}\",\"trace_id\":\"{:x}\"}}", chance.next())
+            .expect("memory takes all");
+    }
+    let whole = encoder.finish().expect("memory takes all");
+    let mut tally = compare(&made::of(&[("logs/old.log.gz", &whole)]), Held::Whole);
+    assert_eq!(tally.rows, 50);
+    for _ in 0..300 {
+        let mut bytes = whole.clone();
+        let at = chance.below(bytes.len() as u64) as usize;
+        match chance.below(3) {
+            0 => bytes.truncate(at),
+            1 => bytes[at] ^= 1 << chance.below(8),
+            _ => bytes.extend_from_slice(&whole[at..]),
+        }
+        for held in [Held::Whole, Held::Streamed] {
+            tally.add(compare(&made::of(&[("logs/old.log.gz", &bytes)]), held));
+        }
+    }
+    assert!(tally.rejected > 100, "{tally:?}");
 }

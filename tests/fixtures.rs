@@ -127,13 +127,14 @@ impl Content {
                 let data = part.text("data").unwrap_or_else(|| "null".into());
                 json::parse(data.as_bytes()).unwrap();
                 lines.push(format!(
-                    "{{\"kind\":{},\"doc_key\":{},\"part\":{},\"table\":{},\"row_ids\":{},\"row_digests\":{},\"data\":{data}}}",
+                    "{{\"kind\":{},\"doc_key\":{},\"part\":{},\"table\":{},\"row_ids\":{},\"row_digests\":{},\"seal\":{},\"data\":{data}}}",
                     document.json("kind"),
                     document.json("doc_key"),
                     part.json("part"),
                     part.json("table_name"),
                     part.json("row_ids"),
                     part.json("row_digests"),
+                    part.json("seal"),
                 ));
             }
         }
@@ -317,11 +318,11 @@ fn has_the_expected_summary(summary: &serde_json::Value, expected: &Value, place
 }
 
 fn ledger_text(content: &Content, database: &Database) -> String {
-    let documents = content.documents.iter().map(|row| row.to_json(&["run_id"]));
+    let documents = content.documents.iter().map(|row| row.to_json(&["run_id", "seal"]));
     let runs = database.rows(&RUNS, &["id"]);
     let runs = runs.iter().map(|row| row.to_json(&["id", "holder", "started_at", "finished_at", "version"]));
     let rejects = database.rows(&REJECTS, &["document_id"]);
-    let rejects = rejects.iter().map(|row| row.to_json(&["run_id"]));
+    let rejects = rejects.iter().map(|row| row.to_json(&["run_id", "seal"]));
     format!("{{\n\"runs\": {},\n\"documents\": {},\n\"rejects\": {}\n}}\n", list(runs), list(documents), list(rejects))
 }
 

@@ -44,6 +44,8 @@ mod references;
 mod rejects;
 #[path = "lifecycle/removed.rs"]
 mod removed;
+#[path = "lifecycle/seals.rs"]
+mod seals;
 #[path = "lifecycle/selection.rs"]
 mod selection;
 #[path = "lifecycle/servers.rs"]

@@ -20,7 +20,10 @@ const DONNA: [&str; 3] = [
     include_str!("../schema/donna/postgres/0002_indexes.sql"),
     include_str!("../schema/donna/postgres/0003_system_logs.sql"),
 ];
-const LEDGER: &str = include_str!("../schema/transload/postgres/0001_ledger.sql");
+const LEDGER: [&str; 2] = [
+    include_str!("../schema/transload/postgres/0001_ledger.sql"),
+    include_str!("../schema/transload/postgres/0002_seals.sql"),
+];
 
 const HOSTILE: [&str; 14] = [
     "",
@@ -59,7 +62,9 @@ fn make_tables(connection: &mut dyn Connection) {
     for script in DONNA {
         connection.run_script(Owner::Application, script).expect("the schema's SQL runs");
     }
-    connection.run_script(Owner::Ledger, LEDGER).expect("the ledger's SQL runs");
+    for script in LEDGER {
+        connection.run_script(Owner::Ledger, script).expect("the ledger's SQL runs");
+    }
 }
 
 /// A connection to a new database with all tables, and its URL.
@@ -190,6 +195,7 @@ mod values {
             Value::Bytes((0..=255).collect()),
             Value::Bytes((0..128).collect()),
             text(r#"{"b":1.10,"a":1e2}"#),
+            Value::Bytes(vec![7; 8]),
         ]);
         connection.insert(&ledger::RESIDUE, std::slice::from_ref(&residue)).unwrap();
         assert_eq!(rows(&mut *connection, &ledger::RESIDUE), [residue]);
@@ -396,7 +402,8 @@ mod transactions {
         assert_eq!(connection.update(&USERS, &[renamed(2, "zwei")]).unwrap(), 1);
         let residue = |part: i64, data: &str| {
             let none = Value::Bytes(Vec::new());
-            Row(vec![Value::Uuid(id(1)), Value::Int(part), text("users"), none.clone(), none, text(data)])
+            let values = [Value::Uuid(id(1)), Value::Int(part), text("users"), none.clone(), none, text(data)];
+            Row(values.into_iter().chain([Value::Null]).collect())
         };
         connection.insert(&ledger::RESIDUE, &[residue(0, "a"), residue(1, "b")]).unwrap();
         assert_eq!(connection.update(&ledger::RESIDUE, &[residue(1, "c")]).unwrap(), 1);
@@ -835,7 +842,7 @@ mod roles {
              REVOKE TEMPORARY ON DATABASE app FROM PUBLIC",
         );
         let mut connection = connect(&server.url_as("app", "app"));
-        let error = connection.run_script(Owner::Ledger, LEDGER).unwrap_err();
+        let error = connection.run_script(Owner::Ledger, LEDGER[0]).unwrap_err();
         assert_eq!((error.kind, error.code.as_deref()), (TargetErrorKind::Denied, Some("42501")));
         assert!(told(&error).contains("CREATE SCHEMA \"transload\""), "{}", told(&error));
         for script in DONNA {
@@ -872,7 +879,7 @@ mod roles {
         let target = PostgresTarget::new(options.clone());
         let mut connection = target.connect(Durability::Full).unwrap();
         connection.begin().unwrap();
-        connection.run_script(Owner::Ledger, LEDGER).unwrap();
+        connection.run_script(Owner::Ledger, LEDGER[0]).unwrap();
         connection.run_script(Owner::Application, DONNA[0]).unwrap();
         connection
             .run_script(Owner::Application, "CREATE TABLE here AS SELECT current_setting('search_path')")
@@ -1037,4 +1044,115 @@ fn a_private_server_ends_with_its_test() {
     assert!(!directory.exists());
     let alive = std::process::Command::new("kill").args(["-0", &pid.to_string()]).output().unwrap();
     assert!(!alive.status.success());
+}
+
+#[test]
+fn a_role_that_may_only_read_reads() {
+    let (mut connection, url) = prepared();
+    connection.insert(&USERS, &[user(1, None)]).unwrap();
+    let database = server::value(&url, "SELECT current_database()");
+    let role = format!("reader_of_{database}");
+    server::execute(
+        &url,
+        &format!(
+            "CREATE ROLE {role} LOGIN; ALTER ROLE {role} SET default_transaction_read_only = on;
+             ALTER ROLE {role} SET default_transaction_isolation = 'serializable';
+             ALTER ROLE {role} SET statement_timeout = 1;
+             GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"
+        ),
+    );
+    let mut readers = target(&server::shared().url_as(&role, &database)).readers(3).unwrap();
+    assert_eq!(readers.len(), 3);
+    for reader in &mut readers {
+        assert_eq!(select_all(&mut **reader, &USERS, &Filter::All).unwrap().len(), 1);
+        reader.refresh().unwrap();
+    }
+}
+
+#[test]
+fn a_replica_is_read() {
+    let server = PrivatePostgres::start();
+    let url = server.fresh_database();
+    let mut connection = connect(&url);
+    make_tables(&mut *connection);
+    connection.insert(&USERS, &[user(1, None)]).unwrap();
+    drop(connection);
+    server.become_replica();
+    assert_eq!(server::value(&url, "SELECT pg_is_in_recovery()"), "t");
+
+    let target = target(&url);
+    let mut readers = target.readers(3).unwrap();
+    assert_eq!(readers.len(), 3);
+    for reader in &mut readers {
+        let mut seen = 0;
+        reader
+            .scan(&USERS, &[0], &mut |_| {
+                seen += 1;
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert_eq!(seen, 1);
+        assert_eq!(select_all(&mut **reader, &USERS, &Filter::All).unwrap().len(), 1);
+        assert!(reader.live_columns(&USERS).unwrap().is_some());
+        reader.refresh().unwrap();
+        reader.insert(&USERS, &[user(2, None)]).unwrap_err();
+        reader.ping().unwrap();
+    }
+}
+
+#[test]
+fn a_server_without_room_gives_fewer_readers() {
+    let server = PrivatePostgres::start_with(&Options { conf: &["max_connections = 8"], ..Options::default() });
+    let url = server.fresh_database();
+    let mut connection = connect(&url);
+    make_tables(&mut *connection);
+    let role = "CREATE ROLE plain LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain";
+    server::execute(&url, role);
+    let database = server::value(&url, "SELECT current_database()");
+    let mut readers = target(&server.url_as("plain", &database)).readers(18).unwrap();
+    assert!((1..8).contains(&readers.len()), "{}", readers.len());
+    for reader in &mut readers {
+        assert!(reader.is_empty(&USERS).unwrap());
+    }
+}
+
+#[test]
+fn readers_leave_nothing_open_behind() {
+    let (_connection, url) = prepared();
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'";
+    let target = target(&url);
+    let readers = target.readers(4).unwrap();
+    assert_eq!(server::value(&url, open), "4");
+    drop(readers);
+    // What the pool lends next has no transaction open.
+    let mut next = target.connect(Durability::Full).unwrap();
+    next.insert(&USERS, &[user(1, None)]).unwrap();
+    assert_eq!(server::query(&url, "SELECT id FROM users").len(), 1);
+}
+
+#[test]
+fn a_guarded_transaction_writes_no_row_that_somebody_changed_since() {
+    let (mut connection, url) = prepared();
+    connection.insert(&USERS, &[user(1, None), user(2, None)]).unwrap();
+    let mut other = connect(&url);
+    let one = [Value::Uuid(id(1))];
+    let filter = Filter::In { column: 0, values: &one };
+    type Change = fn(&mut dyn Connection, &Filter) -> Result<u64, TargetError>;
+    let changes: [Change; 2] = [
+        |connection, _| connection.update(&USERS, &[user(1, Some("mine"))]),
+        |connection, filter| connection.delete(&USERS, filter),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        connection.begin_guarded().unwrap();
+        assert_eq!(rows(&mut *connection, &USERS).len(), 2);
+        other.update(&USERS, &[user(1, Some(&format!("theirs {number}")))]).unwrap();
+        other.insert(&USERS, &[user(3 + number as u128, None)]).unwrap();
+        assert_eq!(count(&mut *connection, &USERS), 2, "what comes later is not seen");
+        assert_eq!(connection.update(&USERS, &[user(2, Some("unrelated"))]).unwrap(), 1);
+        let error = change(&mut *connection, &filter).unwrap_err();
+        assert_eq!(error.kind, TargetErrorKind::Transient, "{error:?}");
+        connection.rollback().unwrap();
+        other.delete(&USERS, &Filter::In { column: 0, values: &[Value::Uuid(id(3 + number as u128))] }).unwrap();
+        assert_eq!(rows(&mut *connection, &USERS)[0].0[1], text(&format!("theirs {number}")));
+    }
 }

@@ -11,7 +11,7 @@ mod stream;
 mod write;
 
 pub use number::{canonical as canonical_number, fits_digits, jsonb_keeps};
-pub use parser::{parse, position, strip_bom, Error, ErrorKind, MAX_DEPTH};
+pub use parser::{parse, parse_within, position, strip_bom, Error, ErrorKind, MAX_DEPTH};
 pub use stream::{Element, Elements, StreamError};
 pub use write::{jsonb_order, to_canonical, to_compact, write_compact, write_string};
 

@@ -48,11 +48,19 @@ pub fn strip_bom(bytes: &[u8]) -> (&[u8], bool) {
 /// # Errors
 /// The first thing wrong in the order of the bytes.
 pub fn parse(bytes: &[u8]) -> Result<Value<'_>, Error> {
+    parse_within(bytes, 0)
+}
+
+/// Reads one value that stands `depth` levels deep in its file, as [`parse`] does.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_within(bytes: &[u8], depth: usize) -> Result<Value<'_>, Error> {
     let valid = match std::str::from_utf8(bytes) {
         Ok(_) => bytes.len(),
         Err(error) => error.valid_up_to(),
     };
-    let mut parser = Parser { bytes, at: 0, valid, depth: 0 };
+    let mut parser = Parser { bytes, at: 0, valid, depth };
     let result = parser.document();
     result.map_err(|mut failure| {
         let mut pointer = String::new();

@@ -115,6 +115,9 @@ impl<R: Read> Elements<R> {
                 Some(_) => self.syntax("expected a value"),
             });
         }
+        if length > self.limit {
+            return Err(StreamError::TooLarge { line, column });
+        }
         let start = self.at;
         self.advance(length);
         self.state = State::AfterElement;
@@ -299,6 +302,14 @@ mod tests {
         assert!(matches!(collect(b"[1 2]"), Err(StreamError::Syntax { line: 1, column: 4, .. })));
         assert!(matches!(collect(b"[1]\n2"), Err(StreamError::Syntax { line: 2, column: 1, .. })));
         assert_eq!(collect(b"[]").unwrap().len(), 0);
+    }
+
+    #[test]
+    fn the_limit_is_exact() {
+        let text = format!("[\"{}\",1]", "x".repeat(98));
+        let first = |limit| Elements::new(text.as_bytes(), limit).next().map(|element| element.map(|_| ()));
+        assert!(matches!(first(100), Ok(Some(()))));
+        assert!(matches!(first(99), Err(StreamError::TooLarge { line: 1, column: 2 })));
     }
 
     #[test]

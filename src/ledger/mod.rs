@@ -1,9 +1,13 @@
 //! The ledger's rows as typed values, and back; what they mean is decided above.
 
+pub mod extent;
+pub mod resolve;
+
 use uuid::Uuid;
 
 use crate::format::proof::{Held, HeldFile};
 use crate::format::Format;
+use crate::model::digest::{sealed, Seal};
 use crate::model::ledger::{documents as d, rejects as r, DOCUMENTS, REJECTS};
 use crate::model::{Instant, Place, Reason, Reject, RelPath, Row, Value};
 use crate::node::{self, Node};
@@ -26,6 +30,8 @@ pub struct LedgerDocument {
     /// JSON.
     pub notes: Option<String>,
     pub run: Uuid,
+    /// Of the row as it was read; a row that is written is sealed anew.
+    pub seal: Seal,
 }
 
 impl LedgerDocument {
@@ -47,13 +53,14 @@ impl LedgerDocument {
                 files: text(d::FILES)?,
                 notes: text(d::NOTES),
                 run: v[d::RUN_ID].as_uuid()?,
+                seal: Seal::of(row),
             })
         };
         read().ok_or_else(|| foreign("documents"))
     }
 
     pub fn to_row(&self) -> Row {
-        Row(vec![
+        sealed(vec![
             Value::Uuid(self.id),
             Value::Text(self.kind.clone()),
             Value::Text(self.key.clone()),
@@ -123,6 +130,8 @@ pub struct LedgerReject {
     pub run: Uuid,
     /// Why somebody accepted it, and when; `None` while it is open.
     pub accepted: Option<(String, Instant)>,
+    /// Of the row as it was read; a row that is written is sealed anew.
+    pub seal: Seal,
 }
 
 impl LedgerReject {
@@ -141,6 +150,7 @@ impl LedgerReject {
             detail: reject.flaw.detail.clone(),
             run,
             accepted: None,
+            seal: Seal::Right,
         }
     }
 
@@ -168,6 +178,7 @@ impl LedgerReject {
                 detail: text(r::DETAIL)?,
                 run: v[r::RUN_ID].as_uuid()?,
                 accepted,
+                seal: Seal::of(row),
             })
         };
         read().ok_or_else(|| foreign("rejects"))
@@ -178,7 +189,7 @@ impl LedgerReject {
             number.map_or(Value::Null, |number| Value::Int(i64::try_from(number).unwrap_or(i64::MAX)))
         };
         let (because, at) = self.accepted.clone().unzip();
-        Row(vec![
+        sealed(vec![
             Value::Uuid(self.document),
             Value::Text(self.kind.clone()),
             Value::Text(self.key.clone()),
@@ -250,6 +261,19 @@ pub fn documents_by(
     }
     let rows = select_all(connection, &DOCUMENTS, &Filter::In { column, values })?;
     rows.iter().map(LedgerDocument::from_row).collect()
+}
+
+/// As [`documents_by`]; rows that transload did not write are passed over.
+pub fn readable_documents_by(
+    connection: &mut dyn Connection,
+    column: usize,
+    values: &[Value],
+) -> Result<Vec<LedgerDocument>, TargetError> {
+    if values.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = select_all(connection, &DOCUMENTS, &Filter::In { column, values })?;
+    Ok(rows.iter().filter_map(|row| LedgerDocument::from_row(row).ok()).collect())
 }
 
 pub fn rejects(connection: &mut dyn Connection, ids: &[Uuid]) -> Result<Vec<LedgerReject>, TargetError> {

@@ -1,12 +1,18 @@
 //! Digests of rows: the same for a row as it was written and as a database gives it back.
+//!
+//! They tell of accidents and of hands that did not know the rule, never of somebody who does:
+//! whoever may write the row may write its digest, too.
 
 use crate::json;
 
 use super::table::{Row, Value};
 
-/// The length of a row's digest in bytes. It tells whether a row was edited, against accident and
-/// not against forgery: `verify` compares values, not digests.
+/// The length of a row's digest in bytes. It tells whether a row was edited; `verify` compares
+/// values, not digests.
 pub const ROW_DIGEST: usize = 8;
+
+/// What a seal's bytes begin with, so that no row's digest is one.
+const SEAL_TAG: &[u8] = b"transload ledger row 1";
 
 /// The digest of a row's values in their order. JSON counts by value, so that `jsonb`'s order of
 /// members and spelling of numbers do not matter.
@@ -15,23 +21,102 @@ pub const ROW_DIGEST: usize = 8;
 /// If a reference has not been resolved: such a row is in no database.
 pub fn row(row: &Row) -> [u8; ROW_DIGEST] {
     let mut hasher = blake3::Hasher::new();
-    for value in &row.0 {
-        match value {
-            Value::Null => feed(&mut hasher, 0, &[]),
-            Value::Uuid(id) => feed(&mut hasher, 1, id.as_bytes()),
-            Value::Text(text) => feed(&mut hasher, 2, text.as_bytes()),
-            Value::Json(text) => feed_json(&mut hasher, text),
-            Value::Int(number) => feed(&mut hasher, 4, &number.to_be_bytes()),
-            Value::Bool(flag) => feed(&mut hasher, 5, &[u8::from(*flag)]),
-            Value::Time(instant) => feed(&mut hasher, 6, &instant.0.to_be_bytes()),
-            Value::Inet(address) => feed(&mut hasher, 7, address.to_string().as_bytes()),
-            Value::Bytes(bytes) => feed(&mut hasher, 8, bytes),
-            Value::Reference(text) => unreachable!("reference {text:?} was not resolved before its row was digested"),
+    feed_values(&mut hasher, &row.0);
+    short(&hasher)
+}
+
+/// The seal of a ledger's row, from the columns before it.
+pub fn seal(values: &[Value]) -> [u8; ROW_DIGEST] {
+    let mut hasher = blake3::Hasher::new();
+    feed(&mut hasher, 10, SEAL_TAG);
+    feed_values(&mut hasher, values);
+    short(&hasher)
+}
+
+/// A ledger's row with its seal as the last column.
+pub fn sealed(mut values: Vec<Value>) -> Row {
+    let seal = seal(&values);
+    values.push(Value::Bytes(seal.to_vec()));
+    Row(values)
+}
+
+/// What a ledger's row says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seal {
+    /// It is what transload wrote.
+    Right,
+    /// It is from before there were seals.
+    Missing,
+    /// It was changed since.
+    Broken,
+}
+
+impl Seal {
+    pub fn of(row: &Row) -> Seal {
+        match row.0.split_last() {
+            Some((Value::Bytes(held), values)) if held[..] == seal(values) => Seal::Right,
+            Some((Value::Null, _)) => Seal::Missing,
+            _ => Seal::Broken,
         }
     }
+}
+
+/// Whether a ledger's row is what transload wrote; one from before there were seals may be.
+pub fn is_sealed(row: &Row) -> bool {
+    Seal::of(row) == Seal::Right
+}
+
+/// Rows of any tables, by their content: two sets are equal if they hold the same rows, whatever the
+/// order in which they were added. Made to notice a change, not to withstand who plans one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RowSet {
+    /// The sum of the rows' digests, 256 bits in two halves.
+    sum: [u128; 2],
+    count: u64,
+}
+
+impl RowSet {
+    /// # Panics
+    /// If a reference has not been resolved: such a row is in no database.
+    pub fn add(&mut self, table: &str, row: &Row) {
+        let mut hasher = blake3::Hasher::new();
+        feed(&mut hasher, 11, table.as_bytes());
+        feed_values(&mut hasher, &row.0);
+        let digest = hasher.finalize();
+        let (halves, _) = digest.as_bytes().as_chunks::<16>();
+        for (sum, half) in self.sum.iter_mut().zip(halves) {
+            *sum = sum.wrapping_add(u128::from_le_bytes(*half));
+        }
+        self.count += 1;
+    }
+
+    /// How many rows were added.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+fn short(hasher: &blake3::Hasher) -> [u8; ROW_DIGEST] {
     let mut digest = [0; ROW_DIGEST];
     hasher.finalize_xof().fill(&mut digest);
     digest
+}
+
+fn feed_values(hasher: &mut blake3::Hasher, values: &[Value]) {
+    for value in values {
+        match value {
+            Value::Null => feed(hasher, 0, &[]),
+            Value::Uuid(id) => feed(hasher, 1, id.as_bytes()),
+            Value::Text(text) => feed(hasher, 2, text.as_bytes()),
+            Value::Json(text) => feed_json(hasher, text),
+            Value::Int(number) => feed(hasher, 4, &number.to_be_bytes()),
+            Value::Bool(flag) => feed(hasher, 5, &[u8::from(*flag)]),
+            Value::Time(instant) => feed(hasher, 6, &instant.0.to_be_bytes()),
+            Value::Inet(address) => feed(hasher, 7, address.to_string().as_bytes()),
+            Value::Bytes(bytes) => feed(hasher, 8, bytes),
+            Value::Reference(text) => unreachable!("reference {text:?} was not resolved before its row was digested"),
+        }
+    }
 }
 
 fn feed(hasher: &mut blake3::Hasher, tag: u8, bytes: &[u8]) {
@@ -67,5 +152,36 @@ mod tests {
         let text = |text: &str| row(&Row(vec![Value::Text(text.into())]));
         assert_ne!(text("a"), text("a "));
         assert_ne!(text(""), row(&Row(vec![Value::Null])));
+    }
+
+    #[test]
+    fn a_seal_breaks_when_a_value_changes_and_not_when_json_is_respelled() {
+        let values = vec![Value::Text("a".into()), Value::Json("{\"b\": 1.10,\"a\":2}".into()), Value::Null];
+        let mut row = sealed(values);
+        // The rule is a promise to ledgers that were written by it.
+        assert_eq!(row.0[3], Value::Bytes(vec![53, 196, 178, 201, 45, 60, 184, 13]));
+        assert!(is_sealed(&row));
+        row.0[1] = Value::Json("{\"a\":2,\"b\":1.1}".into());
+        assert!(is_sealed(&row));
+        row.0[0] = Value::Text("a ".into());
+        assert_eq!(Seal::of(&row), Seal::Broken);
+        row.0[3] = Value::Null;
+        assert_eq!((Seal::of(&row), is_sealed(&row)), (Seal::Missing, false));
+        let of_row = super::row(&Row(row.0[..3].to_vec()));
+        assert_ne!(of_row, seal(&row.0[..3]));
+    }
+
+    #[test]
+    fn a_set_of_rows_has_no_order_and_counts_each_row() {
+        let set = |rows: &[(&str, i64)]| {
+            let mut set = RowSet::default();
+            rows.iter().for_each(|(table, number)| set.add(table, &Row(vec![Value::Int(*number), Value::Null])));
+            set
+        };
+        assert_eq!(set(&[("a", 1), ("b", 2)]), set(&[("b", 2), ("a", 1)]));
+        for other in [&[("a", 1)][..], &[("a", 2), ("b", 1)], &[("a", 1), ("b", 2), ("b", 2)], &[("a", 1), ("a", 2)]] {
+            assert_ne!(set(&[("a", 1), ("b", 2)]), set(other), "{other:?}");
+        }
+        assert_eq!(set(&[("a", 1), ("a", 1)]).count(), 2);
     }
 }

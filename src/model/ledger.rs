@@ -4,6 +4,9 @@
 
 use super::table::{Column, Kind, Owner, Table};
 
+/// `digest::seal` of the row's other columns; NULL where an earlier version wrote the row.
+const SEAL: Column = Column::new("seal", Kind::Bytes);
+
 /// One row a run: what was asked for, how far it came, what it counted.
 pub static RUNS: Table = Table {
     name: "runs",
@@ -50,6 +53,7 @@ pub static DOCUMENTS: Table = Table {
         Column::new("files", Kind::Json),
         Column::new("notes", Kind::Json),
         Column::new("run_id", Kind::Uuid),
+        SEAL,
     ],
     key: &[0],
     natural_key: &[],
@@ -70,6 +74,7 @@ pub mod documents {
     pub const FILES: usize = 8;
     pub const NOTES: usize = 9;
     pub const RUN_ID: usize = 10;
+    pub const SEAL: usize = 11;
 }
 
 /// One row a part of a document: which rows, what each was when it was written, and what they do
@@ -87,6 +92,7 @@ pub static RESIDUE: Table = Table {
         Column::new("row_digests", Kind::Bytes),
         // Text, because jsonb would sort members and respell numbers.
         Column::new("data", Kind::Text),
+        SEAL,
     ],
     key: &[0, 1],
     natural_key: &[],
@@ -102,6 +108,7 @@ pub mod residue {
     pub const ROW_IDS: usize = 3;
     pub const ROW_DIGESTS: usize = 4;
     pub const DATA: usize = 5;
+    pub const SEAL: usize = 6;
 }
 
 /// One row a document that could not be loaded; its bytes stay outside the database.
@@ -127,6 +134,7 @@ pub static REJECTS: Table = Table {
         Column::new("state", Kind::Text),
         Column::new("accepted_because", Kind::Text),
         Column::new("accepted_at", Kind::Time),
+        SEAL,
     ],
     key: &[0],
     natural_key: &[],
@@ -152,6 +160,7 @@ pub mod rejects {
     pub const STATE: usize = 13;
     pub const ACCEPTED_BECAUSE: usize = 14;
     pub const ACCEPTED_AT: usize = 15;
+    pub const SEAL: usize = 16;
 }
 
 /// One row an applied migration of a schema (`donna`, `transload`).

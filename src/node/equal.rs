@@ -1,7 +1,5 @@
 //! When two values are the same: numbers by value, strings by code point, members in any order.
 
-use std::collections::HashMap;
-
 use super::{push_pointer, Decimal, Node};
 
 /// Whether two values are the same JSON value. `[]` and `{}` are not; where a layout says that
@@ -22,7 +20,7 @@ fn same_number(a: &str, b: &str) -> bool {
     }
 }
 
-fn same_members(a: &[(String, Node)], b: &[(String, Node)]) -> bool {
+fn same_members<'a>(a: &'a [(String, Node)], b: &'a [(String, Node)]) -> bool {
     if a.len() != b.len() {
         return false;
     }
@@ -30,9 +28,13 @@ fn same_members(a: &[(String, Node)], b: &[(String, Node)]) -> bool {
     if a.iter().zip(b).all(|((name_a, _), (name_b, _))| name_a == name_b) {
         return a.iter().zip(b).all(|((_, a), (_, b))| equal(a, b));
     }
-    let by_name: HashMap<&str, &Node> = b.iter().map(|(name, value)| (name.as_str(), value)).collect();
-    by_name.len() == b.len()
-        && a.iter().all(|(name, value)| by_name.get(name.as_str()).is_some_and(|other| equal(value, other)))
+    // Sorting leaves members of one name in their order, so that a name which repeats counts as often.
+    let sorted = |members: &'a [(String, Node)]| {
+        let mut sorted: Vec<&(String, Node)> = members.iter().collect();
+        sorted.sort_by(|a, b| a.0.cmp(&b.0));
+        sorted
+    };
+    sorted(a).into_iter().zip(sorted(b)).all(|((name_a, a), (name_b, b))| name_a == name_b && equal(a, b))
 }
 
 /// One place where two values differ.

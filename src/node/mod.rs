@@ -7,6 +7,7 @@
 mod canonical;
 mod equal;
 mod number;
+mod quick;
 mod read;
 mod write;
 

@@ -13,16 +13,60 @@ pub struct Decimal {
     exponent: Exponent,
 }
 
+/// One form for each, too: which one a power has follows from its size.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Exponent {
+    /// Less than 10^37 either way.
     Power(i128),
-    /// Beyond any number that has ever been meant: compared as it stands, without zeros before it.
-    /// Holds sign, digits and how far the point was moved.
-    Huge {
-        negative: bool,
-        digits: String,
-        shift: i128,
-    },
+    /// Beyond any number that has ever been meant: sign and digits.
+    Huge { negative: bool, digits: String },
+}
+
+const FIRST_HUGE: i128 = 10_i128.pow(37);
+
+impl Exponent {
+    /// `shift` more than the digits say.
+    fn of(negative: bool, digits: &str, shift: i128) -> Exponent {
+        let digits = digits.trim_start_matches('0');
+        let sum = match digits.len() {
+            0 => shift,
+            1..=37 => {
+                let power: i128 = digits.parse().expect("at most 37 digits fit");
+                shift + if negative { -power } else { power }
+            }
+            _ => {
+                // No text is so long that its shift would change the sign.
+                let sum = moved(digits, if negative { -shift } else { shift });
+                let digits = sum.trim_start_matches('0');
+                if digits.len() > 37 {
+                    return Exponent::Huge { negative, digits: digits.to_owned() };
+                }
+                let power: i128 = digits.parse().expect("at most 37 digits fit");
+                if negative {
+                    -power
+                } else {
+                    power
+                }
+            }
+        };
+        match sum.abs() {
+            FIRST_HUGE.. => Exponent::Huge { negative: sum < 0, digits: sum.abs().to_string() },
+            _ => Exponent::Power(sum),
+        }
+    }
+}
+
+/// A natural number of any length and a sum that is none below zero.
+fn moved(digits: &str, by: i128) -> String {
+    const WIDTH: usize = 30;
+    const UNIT: i128 = 10_i128.pow(WIDTH as u32);
+    let (high, low) = digits.split_at(digits.len().saturating_sub(WIDTH));
+    let sum = low.parse::<i128>().expect("at most 30 digits fit") + by;
+    match (high, sum.div_euclid(UNIT)) {
+        ("", _) => sum.to_string(),
+        (high, 0) => format!("{high}{sum:030}"),
+        (high, carry) => format!("{}{:030}", moved(high, carry), sum.rem_euclid(UNIT)),
+    }
 }
 
 impl Decimal {
@@ -53,7 +97,7 @@ impl Decimal {
                 if digits.is_empty() || !is_digits(digits) {
                     return None;
                 }
-                (text.starts_with('-'), digits.trim_start_matches('0'))
+                (text.starts_with('-'), digits)
             }
         };
         let all: String = [whole, fraction].concat();
@@ -63,14 +107,7 @@ impl Decimal {
             return Some(Decimal { negative: false, digits: "0".into(), exponent: Exponent::Power(0) });
         }
         let shift = (significant.len() - digits.len()) as i128 - fraction.len() as i128;
-        let exponent = match exponent.1 {
-            "" => Exponent::Power(shift),
-            power if power.len() <= 37 => {
-                let power: i128 = power.parse().expect("at most 37 digits fit");
-                Exponent::Power(shift + if exponent.0 { -power } else { power })
-            }
-            power => Exponent::Huge { negative: exponent.0, digits: power.to_owned(), shift },
-        };
+        let exponent = Exponent::of(exponent.0, exponent.1, shift);
         Some(Decimal { negative, digits: digits.to_owned(), exponent })
     }
 
@@ -103,13 +140,7 @@ impl fmt::Display for Decimal {
         match &self.exponent {
             Exponent::Power(0) => Ok(()),
             Exponent::Power(power) => write!(f, "e{power}"),
-            Exponent::Huge { negative, digits, shift } => {
-                write!(f, "e{}{digits}", if *negative { "-" } else { "" })?;
-                if *shift != 0 {
-                    write!(f, "{shift:+}")?;
-                }
-                Ok(())
-            }
+            Exponent::Huge { negative, digits } => write!(f, "e{}{digits}", if *negative { "-" } else { "" }),
         }
     }
 }
@@ -146,6 +177,17 @@ mod tests {
             assert_eq!(decimal.to_string(), canonical);
             assert_eq!(Decimal::parse(canonical), Some(decimal));
         }
+        let nines = "9".repeat(37);
+        let huge = format!("1e1{}", "0".repeat(37));
+        assert_eq!(Decimal::parse(&format!("10e{nines}")).expect("a number").to_string(), huge);
+        assert_eq!(
+            Decimal::parse(&format!("0.1e1{}", "0".repeat(60))).expect("a number").to_string(),
+            format!("1e{}", "9".repeat(60))
+        );
+        assert_eq!(
+            Decimal::parse(&format!("1000e-1{}", "0".repeat(60))).expect("a number").to_string(),
+            format!("1e-{}7", "9".repeat(59))
+        );
         assert_eq!(Decimal::parse("120").and_then(|number| number.as_i64()), Some(120));
         assert_eq!(Decimal::parse("1.5").and_then(|number| number.as_i64()), None);
         assert_eq!(Decimal::parse("9223372036854775808").and_then(|number| number.as_i64()), None);

@@ -1,5 +1,7 @@
-//! Reading by serde_json, from raw values down, so that numbers keep their spelling.
+//! Reading by serde_json, so that numbers keep their spelling: quickly where all are integers, else
+//! from raw values down.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
@@ -7,10 +9,16 @@ use std::ops::ControlFlow;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::Node;
+use super::{quick, Node};
 
 /// Values nested deeper are refused: whoever rebuilds them recurses.
 const DEEPEST: usize = 1024;
+
+/// The longest element of a list, and the longest line, in bytes: one is held at a time.
+const LONGEST: usize = 32 * 1024 * 1024;
+
+/// Read at a time.
+const BUFFER: usize = 128 * 1024;
 
 /// Why a text could not be read as JSON.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +30,9 @@ pub enum ReadError {
     Truncated,
     #[error("the text is not UTF-8")]
     Utf8,
+    /// One element of a list, or one line.
+    #[error("a single value of more than 32 MiB")]
+    TooLong,
     #[error("no JSON: {0}")]
     Syntax(String),
 }
@@ -50,6 +61,9 @@ pub fn parse(bytes: &[u8]) -> Result<(Node, bool), ReadError> {
 
 fn value(bytes: &[u8]) -> Result<Node, ReadError> {
     let text = std::str::from_utf8(bytes).map_err(|_| ReadError::Utf8)?;
+    if let Some(node) = quick::read(text) {
+        return Ok(node);
+    }
     let raw: &RawValue = serde_json::from_str(text)?;
     node(raw.get(), 0)
 }
@@ -118,22 +132,46 @@ pub fn each_element<E: From<ReadError>>(
     (&mut reader).take(MARK.len() as u64).read_to_end(&mut start).map_err(ReadError::from)?;
     let marked = start == MARK;
     let rest = if marked { &[][..] } else { &start[..] };
-    let buffered = io::BufReader::with_capacity(128 * 1024, rest.chain(reader));
+    let since = Cell::new(0);
+    let bounded = Bounded { reader: rest.chain(reader), since: &since };
+    let buffered = io::BufReader::with_capacity(BUFFER, bounded);
     let mut outcome = Ok(());
     let mut stopped = false;
     let mut deserializer = serde_json::Deserializer::from_reader(buffered);
-    let read = deserializer.deserialize_seq(Elements { each, outcome: &mut outcome, stopped: &mut stopped });
+    let elements = Elements { each, since: &since, outcome: &mut outcome, stopped: &mut stopped };
+    let read = deserializer.deserialize_seq(elements);
     outcome?;
     if stopped {
         return Ok(marked);
     }
-    read.map_err(ReadError::from)?;
-    deserializer.end().map_err(ReadError::from)?;
-    Ok(marked)
+    match read.and_then(|()| deserializer.end()) {
+        Ok(()) => Ok(marked),
+        Err(_) if since.get() > LONGEST + BUFFER => Err(ReadError::TooLong.into()),
+        Err(error) => Err(ReadError::from(error).into()),
+    }
+}
+
+/// Fails when much more was read than the longest element needs, so that a longer one is not held.
+struct Bounded<'a, R> {
+    reader: R,
+    /// Bytes read since the last element ended, or up to a buffer before; blanks count, too.
+    since: &'a Cell<usize>,
+}
+
+impl<R: Read> Read for Bounded<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.since.get() > LONGEST + BUFFER {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let count = self.reader.read(buffer)?;
+        self.since.set(self.since.get() + count);
+        Ok(count)
+    }
 }
 
 struct Elements<'a, E> {
     each: &'a mut dyn FnMut(usize, Node) -> Result<ControlFlow<()>, E>,
+    since: &'a Cell<usize>,
     outcome: &'a mut Result<(), E>,
     stopped: &'a mut bool,
 }
@@ -148,7 +186,12 @@ impl<'de, E: From<ReadError>> Visitor<'de> for Elements<'_, E> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         let mut at = 0;
         while let Some(raw) = list.next_element_seed(Raw)? {
-            let flow = match node(raw.get(), 1) {
+            self.since.set(0);
+            let element = match raw.get() {
+                text if text.len() > LONGEST => Err(ReadError::TooLong),
+                text => quick::read(text).map_or_else(|| node(text, 1), Ok),
+            };
+            let flow = match element {
                 Ok(node) => (self.each)(at, node),
                 Err(error) => Err(error.into()),
             };
@@ -184,13 +227,16 @@ pub fn each_line<E: From<ReadError>>(
     reader: impl Read,
     each: &mut dyn FnMut(u64, Node) -> Result<ControlFlow<()>, E>,
 ) -> Result<(u64, bool), E> {
-    let mut reader = io::BufReader::with_capacity(128 * 1024, reader);
+    let mut reader = io::BufReader::with_capacity(BUFFER, reader);
     let mut line = Vec::new();
     let (mut number, mut marked) = (0, false);
     loop {
         line.clear();
-        if reader.read_until(b'\n', &mut line).map_err(ReadError::from)? == 0 {
-            return Ok((number, marked));
+        let mut bounded = (&mut reader).take(LONGEST as u64 + 1);
+        match bounded.read_until(b'\n', &mut line).map_err(ReadError::from)? {
+            0 => return Ok((number, marked)),
+            length if length > LONGEST => return Err(ReadError::TooLong.into()),
+            _ => {}
         }
         number += 1;
         let mut text = &line[..];
@@ -247,6 +293,36 @@ mod tests {
         assert_eq!(lines(b"\xEF\xBB\xBF{}\r\n\n{} \n \n"), Some(((4, true), vec![1, 3])));
         assert_eq!(lines(b"{}\n\xEF\xBB\xBF{}\n"), None);
         assert_eq!(lines(b"\xEF\xBB\xBF\xEF\xBB\xBF{}\n"), None);
+    }
+
+    /// What is read of it is counted.
+    struct Endless(u64);
+
+    impl Read for &mut Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer.fill(b'1');
+            self.0 += buffer.len() as u64;
+            Ok(buffer.len())
+        }
+    }
+
+    #[test]
+    fn what_never_ends_is_not_held() {
+        let mut endless = Endless(0);
+        let list =
+            each_element::<ReadError>((&b"[\""[..]).chain(&mut endless), &mut |_, _| Ok(ControlFlow::Continue(())));
+        assert!(matches!(list, Err(ReadError::TooLong)), "{list:?}");
+        let line = each_line::<ReadError>(&mut endless, &mut |_, _| Ok(ControlFlow::Continue(())));
+        assert!(matches!(line, Err(ReadError::TooLong)), "{line:?}");
+        assert!(endless.0 < 3 * LONGEST as u64);
+        let long = format!("[1, \"{}\"]", "x".repeat(LONGEST - 2));
+        let mut seen = 0;
+        let count = &mut |_, _| {
+            seen += 1;
+            Ok(ControlFlow::Continue(()))
+        };
+        assert!(each_element::<ReadError>(long.as_bytes(), count).is_ok());
+        assert_eq!(seen, 2);
     }
 
     #[test]

@@ -14,12 +14,15 @@ use super::item::{Loaded, Source, Standing, Streamed};
 /// What the ledger knows of a document before it is read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known {
-    pub digest: [u8; 32],
+    /// Of what was loaded; `None` if the document is to be written whatever that was.
+    pub digest: Option<[u8; 32]>,
     pub base_time: Instant,
     /// Its files, as [`RelPath::to_text`] spells them, and when each was changed last.
     pub files: Vec<(String, Option<Instant>)>,
     /// Whether its content was refused since it was loaded.
     pub rejected: bool,
+    /// Whether an earlier version wrote its rows in the ledger, without a seal.
+    pub unsealed: bool,
 }
 
 impl Known {
@@ -70,7 +73,7 @@ impl Examiner<'_> {
             Err(problem) => return Seen::Failed { document, problem },
         };
         let standing = known.map(|known| self.standing(&document, known));
-        let is_same = |known: &Known| known.digest == reading.digest && !known.rejected;
+        let is_same = |known: &Known| known.digest == Some(reading.digest) && !known.rejected;
         if known.is_some_and(is_same) && standing == Some(Standing::Holds) {
             let base_time = known.map_or(Instant(0), |known| known.base_time);
             if known.is_some_and(|known| known.is_touched(&document, &reading)) {

@@ -10,6 +10,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use crate::format::Format;
+use crate::model::digest::Seal;
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{documents as d, rejects as r, residue, DOCUMENTS, REJECTS, RESIDUE};
 use crate::model::{ids, Class, Membership, RelPath, Row, Value};
@@ -18,7 +19,7 @@ use crate::target::{in_transaction, select_all, Connection, Filter, TargetError}
 
 use super::account::{Account, What};
 use super::options::{Options, Prefer, Removed};
-use super::write::{drop_if_unused_placeholder, is_referred_to, kind_of, live};
+use super::write::{drop_if_unused_placeholder, is_referred_to, kind_of, live, seal};
 use crate::ledger::{self, uuids, LedgerDocument, LedgerReject};
 
 /// Documents looked at in one go.
@@ -58,6 +59,11 @@ pub fn settle_removed(
     for ids in gone.chunks(CHUNK) {
         let mut documents = ledger::documents(connection, ids)?;
         documents.sort_by_key(|document| ids.iter().position(|id| *id == document.id));
+        let unsealed = documents.iter().filter(|document| document.seal == Seal::Missing).map(|document| document.id);
+        let unsealed: Vec<Uuid> = unsealed.collect();
+        if !unsealed.is_empty() {
+            in_transaction(connection, |connection| seal(connection, &unsealed))?;
+        }
         for document in documents {
             let file = document.paths().first().map_or(String::new(), |path| RelPath::from_text(path).to_string());
             account.summary.removed += 1;

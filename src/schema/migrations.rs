@@ -42,8 +42,8 @@ static DONNA_POSTGRES: &[Migration] =
     folder!("donna/postgres": "0001_core_tables.sql", "0002_indexes.sql", "0003_system_logs.sql");
 static DONNA_SQLITE: &[Migration] =
     folder!("donna/sqlite": "0001_core_tables.sql", "0002_indexes.sql", "0003_system_logs.sql");
-static LEDGER_POSTGRES: &[Migration] = folder!("transload/postgres": "0001_ledger.sql");
-static LEDGER_SQLITE: &[Migration] = folder!("transload/sqlite": "0001_ledger.sql");
+static LEDGER_POSTGRES: &[Migration] = folder!("transload/postgres": "0001_ledger.sql", "0002_seals.sql");
+static LEDGER_SQLITE: &[Migration] = folder!("transload/sqlite": "0001_ledger.sql", "0002_seals.sql");
 
 static ALL: [(&str, &str, &[Migration]); 4] = [
     ("donna", "postgres", DONNA_POSTGRES),

@@ -11,12 +11,13 @@ use crate::format::proof::{Expected, Facts, Unexpected};
 use crate::format::Format;
 use crate::ledger::LedgerDocument;
 use crate::model::ledger::{documents as d, DOCUMENTS};
-use crate::model::{digest, Anchor, Content, Document, FileRole, Instant, RelPath, Row, Table, Value};
+use crate::model::{digest, ids, Anchor, Content, Document, FileRole, Instant, RelPath, Row, Table, Value};
 use crate::source::{self, FileContent, ReadOptions, ReadProblem, Reading};
 use crate::target::{select_all, Connection, Filter, TargetError};
 
 use super::judge::{judge, Judged, Sides};
 use super::large;
+use super::leaves::{of_files, of_rows, Both};
 use super::outcome::Verdict;
 use super::resolve::{resolve, Resolved};
 use super::stored::{self, Rows, Stored};
@@ -29,6 +30,8 @@ pub struct Judge<'a> {
     pub zone: TimeZone,
     /// How many differences of a document are kept.
     pub most: usize,
+    /// Whether a receipt is wanted.
+    pub receipt: bool,
 }
 
 /// A document with its judgement.
@@ -40,6 +43,8 @@ pub struct Checked {
     /// What was compared: the files' digest and the rows'. Two equal ones are one state.
     pub state: State,
     pub bytes: u64,
+    /// For the receipt, where one is wanted.
+    pub leaves: Both,
 }
 
 /// A state of both sides.
@@ -81,10 +86,10 @@ impl Judge<'_> {
         for (at, (document, reading)) in documents.into_iter().zip(readings).enumerate() {
             match reading {
                 Ok(reading) if reading.files.iter().any(|file| file.content == FileContent::Large) => {
-                    let ids = [document.id, document.twin_id()];
-                    let mut stored = stored::of_documents(connection, self.format, &ids, false)?;
-                    self.forget_anothers(&document, &mut stored);
-                    all[at] = Some(large::judge(self, connection, document, reading, stored)?);
+                    let ids = [key_id(&document), document.twin_id()];
+                    let stored = stored::of_documents(connection, self.format, &ids, false)?;
+                    let (document, claimed) = self.claim(document, &stored);
+                    all[at] = Some(large::judge(self, connection, document, reading, stored, claimed)?);
                 }
                 reading => {
                     held.0.push(document);
@@ -99,11 +104,13 @@ impl Judge<'_> {
         Ok(all.into_iter().flatten().collect())
     }
 
-    /// What the ledger holds under a document's id may be another file's, which claims the same key.
-    fn forget_anothers(&self, document: &Document, stored: &mut HashMap<Uuid, Stored>) {
-        if stored.get(&document.id).is_some_and(|stored| self.is_anothers(document, stored)) {
-            stored.remove(&document.id);
-        }
+    /// The document under the id that it has, and whether another file has its key: then what the
+    /// ledger holds under the key's id is that file's.
+    fn claim(&self, document: Document, stored: &HashMap<Uuid, Stored>) -> (Document, bool) {
+        let key = key_id(&document);
+        let claimed = stored.get(&key).is_some_and(|stored| self.is_anothers(&document, stored));
+        let id = if claimed { document.twin_id() } else { key };
+        (Document { id, ..document }, claimed)
     }
 
     fn is_anothers(&self, document: &Document, stored: &Stored) -> bool {
@@ -120,17 +127,12 @@ impl Judge<'_> {
         documents: Vec<Document>,
         readings: Vec<Result<Reading, ReadProblem>>,
     ) -> Result<Vec<Checked>, TargetError> {
-        let ids: Vec<Uuid> = documents.iter().flat_map(|document| [document.id, document.twin_id()]).collect();
+        let ids: Vec<Uuid> = documents.iter().flat_map(|document| [key_id(document), document.twin_id()]).collect();
         let stored = stored::of_documents(connection, self.format, &ids, true)?;
         let none = Stored::default();
-        let anothers: Vec<bool> = documents
-            .iter()
-            .map(|document| stored.get(&document.id).is_some_and(|stored| self.is_anothers(document, stored)))
-            .collect();
-        let stored_of = |at: usize| match anothers[at] {
-            true => &none,
-            false => stored.get(&documents[at].id).unwrap_or(&none),
-        };
+        let (documents, claimed): (Vec<Document>, Vec<bool>) =
+            documents.into_iter().map(|document| self.claim(document, &stored)).unzip();
+        let stored_of = |at: usize| stored.get(&documents[at].id).unwrap_or(&none);
         let wanted: Vec<Result<Vec<Expected>, Unexpected>> = documents
             .iter()
             .zip(&readings)
@@ -150,7 +152,8 @@ impl Judge<'_> {
                     let judged = Judged::listed(Verdict::Unreadable, problem.to_string());
                     let state = State::default();
                     let document = document.clone();
-                    results.push(Checked { document, judged, accounted: Vec::new(), state, bytes: 0 });
+                    let leaves = Both::default();
+                    results.push(Checked { document, judged, accounted: Vec::new(), state, bytes: 0, leaves });
                     continue;
                 }
             };
@@ -161,17 +164,13 @@ impl Judge<'_> {
                 reading: &reading,
                 stored: stored_here,
                 twin: stored.get(&document.twin_id()),
+                claimed: claimed[at],
                 wanted: &wanted,
                 rows: &rows,
                 resolved: &resolved,
                 most: self.most,
             };
-            let judged = judge(&sides);
-            let accounted = match (judged.verdict, stored_here.is_known()) {
-                // Its rows, if there are any, are those of who claimed the same.
-                (Verdict::Rejected, false) => Vec::new(),
-                _ => sides.accounted(),
-            };
+            let (judged, accounted) = judge(&sides);
             // Only what does not agree is looked at again, and compared with what it was.
             let rows_digest = match judged.verdict {
                 Verdict::Agreed | Verdict::Rejected => 0,
@@ -183,7 +182,17 @@ impl Judge<'_> {
                 modified: reading.files.iter().map(|file| file.modified).max(),
             };
             let bytes = reading.bytes();
-            results.push(Checked { document: document.clone(), judged, accounted, state, bytes });
+            let leaves = match (self.receipt, judged.verdict) {
+                (true, Verdict::Rejected) => {
+                    Both { file: None, database: of_rows(self.format, document, stored_here, &rows) }
+                }
+                (true, _) => Both {
+                    file: of_files(self, document, &reading),
+                    database: of_rows(self.format, document, stored_here, &rows),
+                },
+                (false, _) => Both::default(),
+            };
+            results.push(Checked { document: document.clone(), judged, accounted, state, bytes, leaves });
         }
         Ok(results)
     }
@@ -255,7 +264,7 @@ impl Judge<'_> {
         self.load_by_natural_key(connection, wanted, rows)?;
         self.load_below(connection, documents, wanted, stored, rows)?;
         let mut held: BTreeSet<(&'static str, Uuid)> = BTreeSet::new();
-        rows.each(self.format.tables(), |table, row| {
+        rows.each(|table, row| {
             for (column, value) in table.columns.iter().zip(&row.0) {
                 if let (Some(reference), Some(id)) = (column.reference, value.as_uuid()) {
                     held.insert((reference.kind, id));
@@ -390,6 +399,11 @@ impl Judge<'_> {
         }
         Ok(())
     }
+}
+
+/// The ledger's id for whoever has the document's key.
+fn key_id(document: &Document) -> Uuid {
+    ids::document(document.kind.name, &document.key)
 }
 
 /// An order-independent digest of everything that the database holds for the document.

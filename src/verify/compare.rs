@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
-use crate::format::proof::Expected;
-use crate::model::digest::{self, ROW_DIGEST};
+use crate::format::proof::{Cell, Expected};
+use crate::model::digest;
 use crate::model::{Document, Kind, Row, Table, Value};
 use crate::node::{self, equal, Node, NodeDifference};
 
@@ -35,15 +35,15 @@ pub enum Mode {
 pub struct Here<'a> {
     pub id: Uuid,
     pub row: &'a Row,
-    /// What the row was when it was written; `None` if the ledger does not know it.
-    pub written: Option<[u8; ROW_DIGEST]>,
+    /// Whether the row is not what was written; `None` if the ledger does not know it.
+    pub moved: Option<bool>,
     /// The row's object, written again from columns and residue.
     pub rebuilt: Option<&'a Node>,
 }
 
 impl Here<'_> {
     fn is_known(&self) -> bool {
-        self.written.is_some()
+        self.moved.is_some()
     }
 }
 
@@ -160,6 +160,7 @@ impl<'a> Comparison<'a> {
     pub fn ledger(&mut self, cause: Cause, table: &str, detail: impl Into<String>) {
         let table = Some(format!("ledger.{table}"));
         let difference = Difference { table, detail: Some(detail.into()), ..self.blank(cause, Moved::Database) };
+        self.database_moved = true;
         self.tell(difference);
     }
 
@@ -211,24 +212,28 @@ impl<'a> Comparison<'a> {
         self.tell(difference);
     }
 
+    /// Whether a row is not what was written. Where the file is the one that was loaded and every
+    /// column was found as it wants it, the row is what was written, whatever its digest says.
+    pub fn row_moved(&self, row: &Row, moved: Option<bool>) -> Option<bool> {
+        let is_told = (0..row.0.len()).any(|at| self.told.contains(&(row.id(), at)));
+        match self.mode == Mode::Loaded && !is_told {
+            true => Some(false),
+            false => moved,
+        }
+    }
+
     /// Compares one row, column by column and then as a whole.
     pub fn row(&mut self, wanted: &Expected, here: Here) {
         let count = self.tables.entry(wanted.table.name).or_default();
         count.rows += 1;
         count.values += wanted.cells.len() as u64;
-        let row_moved = here.written.map(|written| digest::row(here.row) != written);
-        self.database_moved |= row_moved != Some(false);
+        self.database_moved |= here.moved != Some(false);
         let before = self.total;
         for (at, cell) in wanted.cells.iter().enumerate().skip(1) {
-            self.column(wanted, here, at, &cell.value, cell.member, row_moved);
+            self.column(wanted, here, at, &cell.value, cell.member, here.moved);
         }
-        match here.rebuilt {
-            Some(rebuilt) => self.object(wanted, here, rebuilt, row_moved),
-            None if !here.is_known() => self.unrecorded(wanted, here),
-            None => {}
-        }
-        if self.total == before && row_moved == Some(true) && self.mode == Mode::Loaded {
-            // All values are what they must be, so it is the digest that is not.
+        let as_loaded = self.mode == Mode::Loaded && self.total == before;
+        if as_loaded && here.moved == Some(true) {
             let difference = Difference {
                 file: self.path(wanted.file),
                 pointer: wanted.pointer.clone(),
@@ -239,6 +244,13 @@ impl<'a> Comparison<'a> {
                 ..self.blank(Cause::LedgerForged, Moved::Database)
             };
             self.tell(difference);
+        }
+        match here.rebuilt {
+            // What the columns told is all that there is to be told of a row that was edited.
+            _ if self.mode == Mode::Loaded && !as_loaded => {}
+            Some(rebuilt) => self.object(wanted, here, rebuilt, self.row_moved(here.row, here.moved)),
+            None if !here.is_known() && self.mode != Mode::Loaded => self.unrecorded(wanted, here),
+            None => {}
         }
     }
 
@@ -298,7 +310,7 @@ impl<'a> Comparison<'a> {
         exchange.found = exchange.found.wrapping_add(hash_of(found));
         let moved = self.moved(row_moved);
         let mut pointer = wanted.pointer.clone();
-        if let Some(member) = member {
+        if let Some(member) = member.filter(|member| *member != Cell::SOURCE) {
             node::push_pointer(&mut pointer, member);
         }
         let difference = Difference {
@@ -332,17 +344,26 @@ impl<'a> Comparison<'a> {
     /// One place where the file's value and the rebuilt one differ, within the row's object.
     pub fn place(&mut self, wanted: &Expected, row: Uuid, base: &str, place: NodeDifference, row_moved: Option<bool>) {
         let member = first_step(&place.pointer);
-        let cell = wanted.cells.iter().position(|cell| cell.member.is_some() && cell.member == member.as_deref());
-        let is_told = cell.is_some_and(|at| self.told.contains(&(row, at)));
-        let says_all = cell.is_some_and(|at| wanted.cells[at].whole);
-        if is_told || (self.mode == Mode::Changed && says_all && member.is_some()) {
+        let from = |name: &str| wanted.cells.iter().position(|cell| cell.member == Some(name));
+        let cell = from(Cell::SOURCE).or_else(|| from(member.as_deref()?));
+        // A member that the file does not have may be there because its column was changed.
+        let added = member.as_deref().filter(|_| place.left.is_none()).and_then(|name| wanted.table.column(name));
+        let is_told = [cell, added].into_iter().flatten().any(|at| self.told.contains(&(row, at)));
+        // A row's id says nothing of how the legacy one is spelled.
+        let says_all = cell.is_some_and(|at| at > 0 && wanted.cells[at].whole);
+        if is_told || (self.mode == Mode::Changed && says_all) {
             return;
         }
         let column = cell.map(|at| &wanted.table.columns[at]);
         let is_json = column.is_none_or(|column| column.kind == Kind::Json);
         let is_time = column.is_some_and(|column| column.kind == Kind::Time);
         let moved = self.moved(row_moved);
-        let explained = explain::cause(place.left.as_ref(), place.right.as_ref(), is_time, is_json);
+        let cause = match moved {
+            // Neither the file nor the row: so it is what stands between them.
+            Moved::Neither => Cause::LedgerForged,
+            moved => explain::cause(place.left.as_ref(), place.right.as_ref(), is_time, is_json)
+                .unwrap_or_else(|| of_moved(moved)),
+        };
         let difference = Difference {
             file: self.path(wanted.file),
             pointer: format!("{base}{}", place.pointer),
@@ -352,7 +373,7 @@ impl<'a> Comparison<'a> {
             in_file: place.left.as_ref().map(text_of),
             in_database: place.right.as_ref().map(text_of),
             detail: column.is_none().then(|| "no column holds this: it stands in the residue".into()),
-            ..self.blank(explained.unwrap_or_else(|| of_moved(moved)), moved)
+            ..self.blank(cause, moved)
         };
         self.tell(difference);
     }
@@ -360,6 +381,9 @@ impl<'a> Comparison<'a> {
     /// A row that the application wrote, and the file's object for it: what no column says must
     /// not be there. The legacy id is the file's alone.
     fn unrecorded(&mut self, wanted: &Expected, here: Here) {
+        if wanted.cells.iter().any(|cell| cell.member == Some(Cell::SOURCE)) {
+            return;
+        }
         for (name, value) in wanted.source.members() {
             let cell = wanted.cells.iter().find(|cell| cell.member == Some(name));
             let said = name == "id" || cell.is_some_and(|cell| cell.whole || is_reference(&cell.value));

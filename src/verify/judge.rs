@@ -9,11 +9,12 @@ use crate::format::proof::{Expected, Held, HeldPart, HeldRow, Piece, RebuildErro
 use crate::format::Format;
 use crate::model::digest;
 use crate::model::ledger::{DOCUMENTS, REJECTS, RESIDUE};
-use crate::model::{Anchor, Document, Row, Table, Value};
+use crate::model::{Anchor, Document, Reference, Row, Table, Value};
 use crate::node::{self, Node, ReadError};
 use crate::source::{FileContent, Reading};
 
 use super::compare::{text_of, Comparison, Here, Mode};
+use super::ids::{IdMap, IdSet};
 use super::outcome::{Cause, Difference, Moved, TableCount, Verdict};
 use super::resolve::Resolved;
 use super::stored::{Rows, Stored};
@@ -26,6 +27,8 @@ pub struct Sides<'a> {
     pub stored: &'a Stored,
     /// What the ledger holds under the id of a file whose key another file has.
     pub twin: Option<&'a Stored>,
+    /// Whether another file has the key, and the rows that go with it.
+    pub claimed: bool,
     pub wanted: &'a Result<Vec<Expected>, Unexpected>,
     pub rows: &'a Rows,
     pub resolved: &'a Resolved,
@@ -39,9 +42,13 @@ impl Sides<'_> {
         let known = known_rows(self);
         let none = Vec::new();
         let added = added_rows(self, self.wanted.as_ref().unwrap_or(&none), &known);
-        let there = known.iter().filter(|known| known.row.is_some()).map(|known| (known.table.name, known.id));
-        there.chain(added.iter().map(|added| (added.table.name, added.row.id()))).collect()
+        rows_there(&known, &added)
     }
+}
+
+fn rows_there(known: &[Known], added: &[Added]) -> Vec<(&'static str, Uuid)> {
+    let there = known.iter().filter(|known| known.row.is_some()).map(|known| (known.table.name, known.id));
+    there.chain(added.iter().map(|added| (added.table.name, added.row.id()))).collect()
 }
 
 /// What a comparison came to.
@@ -76,10 +83,19 @@ impl Judged {
     }
 }
 
-/// Compares a document.
-pub fn judge(sides: &Sides) -> Judged {
+/// Compares a document; also gives the rows that were looked at on its behalf.
+pub fn judge(sides: &Sides) -> (Judged, Vec<(&'static str, Uuid)>) {
     if let Some(rejected) = rejected_as_is(sides.stored, sides.twin, sides.reading) {
-        return rejected;
+        let accounted = match sides.stored.is_known() {
+            true => sides.accounted(),
+            // Its rows, if there are any, are those of who claimed the same.
+            false => Vec::new(),
+        };
+        return (rejected, accounted);
+    }
+    if sides.claimed {
+        let comparison = Comparison::new(sides.format, sides.document, Mode::Unrecorded, sides.resolved, sides.most);
+        return (claimed_document(comparison), Vec::new());
     }
     let known = sides.stored.document.as_ref();
     let found = wanted_rows_found(sides);
@@ -93,22 +109,26 @@ pub fn judge(sides: &Sides) -> Judged {
     for (table, detail) in &sides.stored.forged {
         comparison.ledger(Cause::LedgerForged, table, detail.clone());
     }
+    both(&mut comparison, sides.stored, sides.reading);
     if known.is_none() {
         if !sides.stored.is_known() && !found.any {
-            return missing_document(sides.stored, sides.wanted.as_ref().err(), comparison);
+            let judged = missing_document(sides.stored, sides.wanted.as_ref().err(), comparison);
+            return (judged, sides.accounted());
         }
         if sides.stored.is_known() || found.derived {
             let detail = "the document's rows are there, and the ledger does not know it";
             comparison.ledger(Cause::LedgerMissing, DOCUMENTS.name, detail);
-            comparison.database_moved = true;
         }
     }
-    match sides.wanted {
+    let accounted = match sides.wanted {
         Ok(wanted) => compare(sides, &mut comparison, wanted),
-        Err(problem) => unreadable(&mut comparison, problem),
-    }
+        Err(problem) => {
+            unreadable(&mut comparison, problem);
+            sides.accounted()
+        }
+    };
     comparison.finish();
-    conclude(comparison)
+    (conclude(comparison), accounted)
 }
 
 /// Sums a comparison up.
@@ -134,17 +154,27 @@ pub fn conclude(comparison: Comparison) -> Judged {
     }
 }
 
-/// A document that was refused as it is now.
+/// A document that was refused as it is now. What was loaded as it is now was not: then the reject is
+/// none, and [`both`] says so.
 pub fn rejected_as_is(stored: &Stored, twin: Option<&Stored>, reading: &Reading) -> Option<Judged> {
     let same = |stored: &&Stored| stored.reject.as_ref().is_some_and(|reject| reject.digest == reading.digest);
-    let stored = [twin, Some(stored)].into_iter().flatten().find(same)?;
-    let reject = stored.reject.as_ref()?;
-    if stored.forged.iter().any(|(table, _)| *table == REJECTS.name) {
+    let loaded = stored.document.as_ref().is_some_and(|document| document.digest == reading.digest);
+    let found = [twin, Some(stored)].into_iter().flatten().find(same).filter(|_| !loaded)?;
+    let reject = found.reject.as_ref()?;
+    if found.forged.iter().any(|(table, _)| *table == REJECTS.name) {
         return None;
     }
     let mut judged = Judged::listed(Verdict::Rejected, format!("{}: {}", reject.reason, reject.detail));
     judged.accepted = reject.accepted.is_some();
     Some(judged)
+}
+
+/// Tells a reject of what is loaded.
+pub fn both(comparison: &mut Comparison, stored: &Stored, reading: &Reading) {
+    let (Some(document), Some(reject)) = (&stored.document, &stored.reject) else { return };
+    if document.digest == reading.digest && reject.digest == reading.digest {
+        comparison.ledger(Cause::LedgerForged, REJECTS.name, "the document is loaded, and rejected as it is");
+    }
 }
 
 /// A document of which the database has nothing.
@@ -157,6 +187,14 @@ pub fn missing_document(stored: &Stored, problem: Option<&Unexpected>, mut compa
     };
     let difference = Difference { detail: Some(text.clone()), ..comparison.blank(cause, Moved::Unknown) };
     comparison.tell(difference);
+    Judged { verdict: Verdict::Missing, text, ..conclude(comparison) }
+}
+
+/// A document whose key another file has.
+pub fn claimed_document(mut comparison: Comparison) -> Judged {
+    let text = "it was never loaded: another file has the same key".to_owned();
+    let blank = comparison.blank(Cause::MissingDocument, Moved::Unknown);
+    comparison.tell(Difference { detail: Some(text.clone()), ..blank });
     Judged { verdict: Verdict::Missing, text, ..conclude(comparison) }
 }
 
@@ -221,8 +259,9 @@ fn by_natural_key<'a>(sides: &Sides<'a>, wanted: &Expected) -> Vec<&'a Row> {
 struct Known<'a> {
     table: &'static Table,
     id: Uuid,
-    written: [u8; digest::ROW_DIGEST],
     row: Option<&'a Row>,
+    /// Whether it is there and not what was written.
+    moved: bool,
     rebuilt: Option<Node>,
     paired: bool,
 }
@@ -234,7 +273,7 @@ struct Added<'a> {
     paired: bool,
 }
 
-fn compare(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) {
+fn compare(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) -> Vec<(&'static str, Uuid)> {
     let mut known = known_rows(sides);
     let whole = rebuild(sides, comparison, &mut known);
     let mut added = added_rows(sides, wanted, &known);
@@ -242,10 +281,12 @@ fn compare(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) {
     if sides.stored.document.is_some() && sides.stored.parts.is_empty() {
         comparison.ledger(Cause::LedgerMissing, RESIDUE.name, "the document has no part");
     }
-    ledger_row(comparison, sides.document, sides.reading, sides.stored);
+    let refers = wanted.first().and_then(|wanted| refers(sides.resolved, wanted));
+    ledger_row(comparison, sides.document, sides.reading, sides.stored, refers);
     let pairs = pair(sides, wanted, &mut known, &mut added, comparison.mode);
     let mut rows: Vec<Option<Uuid>> = vec![None; wanted.len()];
     let mut foreign: Vec<(Uuid, Uuid)> = Vec::new();
+    let mut unnamed = 0;
     for (at, (wanted, partner)) in wanted.iter().zip(&pairs).enumerate() {
         match partner {
             Partner::Known(partner) => {
@@ -254,7 +295,7 @@ fn compare(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) {
                 match known.row {
                     Some(row) => comparison.row(
                         wanted,
-                        Here { id: known.id, row, written: Some(known.written), rebuilt: known.rebuilt.as_ref() },
+                        Here { id: known.id, row, moved: Some(known.moved), rebuilt: known.rebuilt.as_ref() },
                     ),
                     None => comparison.missing_row(wanted, known.id),
                 }
@@ -266,7 +307,8 @@ fn compare(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) {
                     comparison.foreign_id(wanted, instead.unwrap_or(wanted.id), added.row.id());
                     foreign.push((instead.unwrap_or(wanted.id), added.row.id()));
                 } else {
-                    comparison.row(wanted, Here { id: added.row.id(), row: added.row, written: None, rebuilt: None });
+                    unnamed += u64::from(comparison.mode == Mode::Loaded);
+                    comparison.row(wanted, Here { id: added.row.id(), row: added.row, moved: None, rebuilt: None });
                 }
             }
             Partner::None => comparison.missing_row(wanted, wanted.id),
@@ -285,59 +327,86 @@ fn compare(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) {
     for added in added.iter().filter(|added| !added.paired) {
         comparison.extra_row(added.table, added.row, false);
     }
+    if unnamed > 0 {
+        let detail = format!("it does not name {unnamed} rows of the document");
+        comparison.ledger(Cause::LedgerMissing, RESIDUE.name, detail);
+    }
     compare_whole(sides, comparison, wanted, &rows, &whole);
+    rows_there(&known, &added)
 }
 
 fn known_rows<'a>(sides: &Sides<'a>) -> Vec<Known<'a>> {
     let parts = &sides.stored.parts;
     let mut known = Vec::with_capacity(parts.iter().map(|part| part.ids.len()).sum());
     for part in parts {
-        known.extend(part.ids.iter().zip(&part.digests).map(|(id, written)| Known {
-            table: part.table,
-            id: *id,
-            written: *written,
-            row: sides.rows.get(part.table, *id),
-            rebuilt: None,
-            paired: false,
+        known.extend(part.ids.iter().zip(&part.digests).map(|(id, written)| {
+            let row = sides.rows.get(part.table, *id);
+            let moved = row.is_some_and(|row| digest::row(row) != *written);
+            Known { table: part.table, id: *id, row, moved, rebuilt: None, paired: false }
         }));
     }
     known
 }
 
 /// Writes the document again; the rows' objects go to the rows, whole files are returned.
+///
+/// The residue is about the rows as they were written. Where it does not fit to them, those that
+/// somebody edited since are taken as they are: that they were is told by their columns, and is no
+/// fault of the residue.
 fn rebuild(sides: &Sides, comparison: &mut Comparison, known: &mut [Known]) -> HashMap<usize, Node> {
-    let mut whole = HashMap::new();
     let Some(document) = sides.stored.document.as_ref().filter(|_| !sides.stored.parts.is_empty()) else {
-        return whole;
+        return HashMap::new();
     };
     let Some(held) = document.held(sides.format) else {
         comparison.ledger(Cause::LedgerForged, DOCUMENTS.name, "its files are not what transload writes");
-        return whole;
+        return HashMap::new();
     };
-    let by_id: HashMap<Uuid, usize> = known.iter().enumerate().map(|(at, known)| (known.id, at)).collect();
-    let mut rebuilt: Vec<(usize, Node)> = Vec::new();
+    let mut again = write_again(sides, &held, known, false);
+    if again.bad.is_some() && known.iter().any(|known| known.moved) {
+        again = write_again(sides, &held, known, true);
+    }
+    if let Some(bad) = again.bad {
+        comparison.ledger(Cause::LedgerForged, RESIDUE.name, bad);
+    }
+    for (at, value) in again.rows {
+        known[at].rebuilt = Some(value);
+    }
+    again.whole
+}
+
+/// A document that was written again, as far as that was possible.
+#[derive(Default)]
+struct Again {
+    /// By position among the known rows.
+    rows: Vec<(usize, Node)>,
+    whole: HashMap<usize, Node>,
+    bad: Option<String>,
+}
+
+/// `loose`: rows that were edited are taken as they are.
+fn write_again(sides: &Sides, held: &Held, known: &[Known], loose: bool) -> Again {
+    let by_id: IdMap<usize> = known.iter().enumerate().map(|(at, known)| (known.id, at)).collect();
+    let mut again = Again::default();
     let mut parts = sides.stored.parts.iter();
+    let mut at = 0;
     let result = sides.format.rebuild(
-        &held,
+        held,
         &mut || {
-            Ok(parts.next().map(|part| HeldPart {
-                table: part.table,
-                rows: part
-                    .ids
-                    .iter()
-                    .map(|id| HeldRow { id: *id, row: sides.rows.get(part.table, *id).cloned(), edited: false })
-                    .collect(),
-                residue: part.data.clone(),
-                added: false,
-            }))
+            let Some(part) = parts.next() else { return Ok(None) };
+            // The known rows are those of the parts, in their order.
+            let of_part = &known[at..at + part.ids.len()];
+            at += part.ids.len();
+            let row = |known: &Known| HeldRow { id: known.id, row: known.row.cloned(), edited: loose && known.moved };
+            let rows = of_part.iter().map(row).collect();
+            Ok(Some(HeldPart { table: part.table, rows, residue: part.data.clone(), added: false }))
         },
         &mut |piece| {
             match piece {
                 Piece::Item { row, value, .. } | Piece::Line { row, value, .. } => {
-                    rebuilt.extend(by_id.get(&row).map(|at| (*at, value)));
+                    again.rows.extend(by_id.get(&row).map(|at| (*at, value)));
                 }
                 Piece::Whole { file, value } => {
-                    whole.extend(file_of(sides, &held, file).map(|file| (file, value)));
+                    again.whole.extend(file_of(sides, held, file).map(|file| (file, value)));
                 }
                 Piece::Lines { .. } | Piece::Mark { .. } | Piece::New { .. } => {}
             }
@@ -345,12 +414,9 @@ fn rebuild(sides: &Sides, comparison: &mut Comparison, known: &mut [Known]) -> H
         },
     );
     if let Err(RebuildError::Bad(bad)) = result {
-        comparison.ledger(Cause::LedgerForged, RESIDUE.name, bad.to_string());
+        again.bad = Some(bad.to_string());
     }
-    for (at, value) in rebuilt {
-        known[at].rebuilt = Some(value);
-    }
-    whole
+    again
 }
 
 /// Where a file of the ledger's document stands in the one that was read; told when it is gone.
@@ -372,10 +438,10 @@ fn own_row(sides: &Sides, wanted: &[Expected], known: &[Known], added: &[Added])
 
 /// Rows of the document that its residue does not name.
 fn added_rows<'a>(sides: &Sides<'a>, wanted: &[Expected], known: &[Known]) -> Vec<Added<'a>> {
-    let mut seen: HashSet<(&'static str, Uuid)> = known.iter().map(|known| (known.table.name, known.id)).collect();
+    let mut seen: IdSet = known.iter().map(|known| known.id).collect();
     let mut added = Vec::new();
     let mut add = |table: &'static Table, row: &'a Row| {
-        if !sides.rows.is_anothers(sides.document.id, row.id()) && seen.insert((table.name, row.id())) {
+        if !sides.rows.is_anothers(sides.document.id, row.id()) && seen.insert(row.id()) {
             added.push(Added { table, row, paired: false });
         }
     };
@@ -440,13 +506,45 @@ fn owners(sides: &Sides, wanted: &[Expected]) -> Vec<(&'static Table, usize, Uui
     ids.into_iter().map(|id| (table, column, id)).collect()
 }
 
+/// The legacy reference in a document, with what it means in the database.
+#[derive(Clone, Copy)]
+pub struct Refers<'a> {
+    reference: Reference,
+    text: &'a str,
+    row: Option<Uuid>,
+}
+
+/// The reference in a document's first row.
+pub fn refers<'a>(resolved: &Resolved, first: &'a Expected) -> Option<Refers<'a>> {
+    first.table.columns.iter().zip(&first.cells).find_map(|(column, cell)| match (column.reference, &cell.value) {
+        (Some(reference), Value::Reference(text)) => {
+            let row = resolved.meaning(reference, text).and_then(|meaning| meaning.row);
+            Some(Refers { reference, text, row })
+        }
+        _ => None,
+    })
+}
+
 /// What the ledger says of the document itself.
-pub fn ledger_row(comparison: &mut Comparison, document: &Document, reading: &Reading, stored: &Stored) {
+pub fn ledger_row(
+    comparison: &mut Comparison,
+    document: &Document,
+    reading: &Reading,
+    stored: &Stored,
+    refers: Option<Refers>,
+) {
     let Some(ledger) = &stored.document else { return };
     let mut wrong = Vec::new();
     if ledger.kind != document.kind.name || ledger.key != document.key {
         wrong.push("kind or key is another document's".to_owned());
     }
+    let anchor = match document.kind.anchor {
+        Anchor::FirstRow => comparison.parent,
+        Anchor::Referenced => refers.and_then(|refers| refers.row),
+        Anchor::None => None,
+    };
+    let format = comparison.format;
+    let reference = refers.map(|refers| format.reference_key(refers.reference.kind, refers.text));
     if comparison.mode == Mode::Loaded {
         let paths: Vec<String> = document.files.iter().map(|file| file.path.to_text()).collect();
         let mut held = ledger.paths();
@@ -461,6 +559,13 @@ pub fn ledger_row(comparison: &mut Comparison, document: &Document, reading: &Re
         if ledger.bytes != reading.bytes() {
             wrong.push("its size is not the files'".into());
         }
+        if ledger.reference != reference {
+            wrong.push("it knows another reference than the document's".into());
+        }
+        // Where the row that is referred to is gone, the rows that refer to it tell.
+        if ledger.row_id != anchor && (anchor.is_some() || refers.is_none()) {
+            wrong.push("it names another row as the document's own".into());
+        }
     } else {
         for path in ledger.paths() {
             if !document.files.iter().any(|file| file.path.to_text() == path) {
@@ -472,14 +577,9 @@ pub fn ledger_row(comparison: &mut Comparison, document: &Document, reading: &Re
                 comparison.tell(difference);
             }
         }
-    }
-    let anchor = match document.kind.anchor {
-        Anchor::FirstRow => comparison.parent,
-        Anchor::Referenced => None,
-        Anchor::None => ledger.row_id,
-    };
-    if anchor.is_some_and(|anchor| ledger.row_id != Some(anchor)) {
-        wrong.push("it names another row as the document's own".into());
+        if document.kind.anchor == Anchor::FirstRow && anchor.is_some_and(|anchor| ledger.row_id != Some(anchor)) {
+            wrong.push("it names another row as the document's own".into());
+        }
     }
     for detail in wrong {
         comparison.ledger(Cause::LedgerForged, DOCUMENTS.name, detail);
@@ -496,16 +596,13 @@ enum Partner {
 /// Finds for each row that the files want the one that the database has for it: by id, then by
 /// what identifies a row in the application's eyes, then by its place.
 fn pair(sides: &Sides, wanted: &[Expected], known: &mut [Known], added: &mut [Added], mode: Mode) -> Vec<Partner> {
-    let by_id: HashMap<(&str, Uuid), usize> =
-        known.iter().enumerate().map(|(at, known)| ((known.table.name, known.id), at)).collect();
-    let added_by_id: HashMap<(&str, Uuid), usize> =
-        added.iter().enumerate().map(|(at, added)| ((added.table.name, added.row.id()), at)).collect();
+    let by_id: IdMap<usize> = known.iter().enumerate().map(|(at, known)| (known.id, at)).collect();
+    let added_by_id: IdMap<usize> = added.iter().enumerate().map(|(at, added)| (added.row.id(), at)).collect();
     let mut pairs: Vec<Partner> = Vec::with_capacity(wanted.len());
     let mut open = Vec::new();
     for (at, wanted) in wanted.iter().enumerate() {
-        let key = (wanted.table.name, wanted.id);
-        pairs.push(match by_id.get(&key) {
-            Some(&found) if !known[found].paired => {
+        pairs.push(match by_id.get(&wanted.id) {
+            Some(&found) if !known[found].paired && known[found].table == wanted.table => {
                 known[found].paired = true;
                 Partner::Known(found)
             }
@@ -537,7 +634,7 @@ fn pair(sides: &Sides, wanted: &[Expected], known: &mut [Known], added: &mut [Ad
         }
     }
     open.retain(|&at| {
-        let Some(&partner) = added_by_id.get(&(wanted[at].table.name, wanted[at].id)) else { return true };
+        let Some(&partner) = added_by_id.get(&wanted[at].id) else { return true };
         added[partner].paired = true;
         pairs[at] = Partner::Added(partner, None);
         false
@@ -630,7 +727,10 @@ fn compare_whole(
                     let Some(row) = rows[at] else { continue };
                     let Some(here) = sides.rows.get(wanted[at].table, row) else { continue };
                     let written = sides.stored.written(wanted[at].table, row);
-                    let row_moved = written.map(|written| digest::row(here) != written);
+                    let row_moved = comparison.row_moved(here, written.map(|written| digest::row(here) != written));
+                    if comparison.mode == Mode::Loaded && row_moved != Some(false) {
+                        continue; // Its columns were told.
+                    }
                     if place.pointer.len() == wanted[at].pointer.len() {
                         // The whole object is on one side only: told as a row, or recorded nowhere.
                         if written.is_none() {

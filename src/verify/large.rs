@@ -3,7 +3,7 @@
 //! One thread asks the database part by part and writes the rows' objects again; the caller's
 //! thread reads the file. A few parts of rows are held, and what found no partner yet.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 
 use crossbeam_channel::{bounded, Receiver, Sender};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::exec::{crew, CrewError};
 use crate::format::proof::{Expected, HeldPart, HeldRow, Piece, RebuildError, Stopped, Unexpected};
-use crate::model::digest::{self, ROW_DIGEST};
+use crate::model::digest;
 use crate::model::ledger::{residue as r, DOCUMENTS, RESIDUE};
 use crate::model::{Anchor, Content, Document, FileRole, RelPath, Row, Table, Value};
 use crate::node::Node;
@@ -20,8 +20,11 @@ use crate::target::{Connection, Filter, TargetError, TargetErrorKind};
 
 use super::batch::{Checked, Judge, State};
 use super::compare::{Comparison, Here, Mode};
+use super::ids::{IdMap, IdSet};
 use super::judge::{self, Judged};
+use super::leaves::{self, of_files, Both};
 use super::outcome::Cause;
+use super::receipt::{DocumentHash, Leaf};
 use super::resolve::{resolve, Resolved};
 use super::stored::{is_sealed, part_of, Rows, Stored};
 
@@ -36,9 +39,19 @@ const MOST_OPEN: usize = 20_000;
 struct Entry {
     table: &'static Table,
     id: Uuid,
-    written: Option<[u8; ROW_DIGEST]>,
+    /// Whether the ledger knows it.
+    known: bool,
+    /// Whether it is there and not what was written.
+    moved: bool,
     row: Option<Row>,
     rebuilt: Option<Node>,
+}
+
+impl Entry {
+    /// A row that the ledger does not know.
+    fn added(table: &'static Table, row: Row) -> Entry {
+        Entry { table, id: row.id(), known: false, moved: false, row: Some(row), rebuilt: None }
+    }
 }
 
 /// What the database's thread says.
@@ -49,17 +62,18 @@ enum Feed {
         value: Node,
     },
     Forged(String),
-    /// How many parts there were.
-    End(usize),
+    /// How many parts there were, and the document for the receipt.
+    End(usize, Option<Leaf>),
 }
 
-/// Judges it.
+/// Judges it. `claimed`: another file has its key.
 pub fn judge(
     judge: &Judge,
     connection: &mut dyn Connection,
     document: Document,
     reading: Reading,
     stored: HashMap<Uuid, Stored>,
+    claimed: bool,
 ) -> Result<Checked, TargetError> {
     let none = Stored::default();
     let held = stored.get(&document.id).unwrap_or(&none);
@@ -68,13 +82,21 @@ pub fn judge(
     let mut state = State { files: Some(reading.digest), rows: 0, modified };
     let twin = stored.get(&document.twin_id());
     if let Some(judged) = judge::rejected_as_is(held, twin, &reading) {
-        return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes });
+        let leaves = Both::default();
+        return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes, leaves });
+    }
+    if claimed {
+        let resolved = Resolved::default();
+        let comparison = Comparison::new(judge.format, &document, Mode::Unrecorded, &resolved, judge.most);
+        let judged = judge::claimed_document(comparison);
+        return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes, leaves: Both::default() });
     }
     let files: Vec<(RelPath, FileRole)> = document.files.iter().map(|file| (file.path.clone(), file.role)).collect();
     let flow = Flow { judge, document: &document, reading: &reading, stored: held, files: &files };
-    let (judged, accounted, rows) = flow.run(connection)?;
+    let (judged, accounted, rows, database) = flow.run(connection)?;
     state.rows = rows;
-    Ok(Checked { document, judged, accounted, state, bytes })
+    let file = if judge.receipt { of_files(judge, &document, &reading) } else { None };
+    Ok(Checked { document, judged, accounted, state, bytes, leaves: Both { file, database } })
 }
 
 struct Flow<'a> {
@@ -85,7 +107,7 @@ struct Flow<'a> {
     files: &'a [(RelPath, FileRole)],
 }
 
-type Found = (Judged, Vec<(&'static str, Uuid)>, u128);
+type Found = (Judged, Vec<(&'static str, Uuid)>, u128, Option<Leaf>);
 
 impl Flow<'_> {
     fn expect(&self, take: &mut dyn FnMut(Expected) -> ControlFlow<()>) -> Result<(), Unexpected> {
@@ -120,10 +142,16 @@ impl Flow<'_> {
         for (table, detail) in &self.stored.forged {
             comparison.ledger(Cause::LedgerForged, table, detail.clone());
         }
+        judge::both(&mut comparison, self.stored, self.reading);
         if mode == Mode::Unrecorded {
             let derived = first.as_ref().is_some_and(|first| rows.get(first.table, first.id).is_some());
             if own.is_none() && !derived {
-                return Ok((judge::missing_document(self.stored, begun.as_ref().err(), comparison), Vec::new(), 0));
+                return Ok((
+                    judge::missing_document(self.stored, begun.as_ref().err(), comparison),
+                    Vec::new(),
+                    0,
+                    None,
+                ));
             }
             if derived {
                 let detail = "the document's rows are there, and the ledger does not know it";
@@ -179,9 +207,12 @@ impl Flow<'_> {
         let mut texts = std::collections::BTreeSet::new();
         let mut own = None;
         if self.document.kind.anchor == Anchor::FirstRow {
-            rows.read(connection, main, ledger.into_iter().chain(first.map(|first| first.id)))?;
-            own = ledger.filter(|id| rows.get(main, *id).is_some());
-            own = own.or(first.map(|first| first.id).filter(|id| rows.get(main, *id).is_some()));
+            // As the first part names it; the ledger's own row may say so, too, and is not believed.
+            let named = self.stored_part(connection, 0)?.and_then(|row| part_of(format, &row).ok());
+            let named = named.and_then(|part| part.ids.first().copied());
+            let candidates = [named, first.map(|first| first.id), ledger];
+            rows.read(connection, main, candidates.into_iter().flatten())?;
+            own = candidates.into_iter().flatten().find(|id| rows.get(main, *id).is_some());
         }
         if let Some(first) = first {
             for (column, cell) in first.table.columns.iter().zip(&first.cells) {
@@ -195,7 +226,7 @@ impl Flow<'_> {
             }
         }
         let mut held = std::collections::BTreeSet::new();
-        rows.each(format.tables(), |table, row| {
+        rows.each(|table, row| {
             for (column, value) in table.columns.iter().zip(&row.0) {
                 if let (Some(reference), Some(id)) = (column.reference, value.as_uuid()) {
                     held.insert((reference.kind, id));
@@ -214,7 +245,7 @@ impl Flow<'_> {
         mode: Mode,
         feed: &Sender<Feed>,
     ) -> Result<(), TargetError> {
-        let mut named: HashSet<Uuid> = HashSet::new();
+        let mut named = IdSet::default();
         if mode != Mode::Unrecorded {
             match self.known(connection, feed, &mut named)? {
                 ControlFlow::Continue(()) => {}
@@ -228,7 +259,7 @@ impl Flow<'_> {
         if mode == Mode::Unrecorded {
             let values = [Value::Uuid(own)];
             connection.select(main, &Filter::In { column: 0, values: &values }, &mut |row| {
-                batch.push(Entry { table: main, id: row.id(), written: None, row: Some(row), rebuilt: None });
+                batch.push(Entry::added(main, row));
                 ControlFlow::Continue(())
             })?;
         }
@@ -238,7 +269,7 @@ impl Flow<'_> {
             let order: Vec<usize> = table.twin_key.last().copied().into_iter().chain([0]).collect();
             connection.select_ordered(table, &Filter::In { column, values: &values }, &order, &mut |row| {
                 if !named.contains(&row.id()) {
-                    batch.push(Entry { table, id: row.id(), written: None, row: Some(row), rebuilt: None });
+                    batch.push(Entry::added(table, row));
                 }
                 if batch.len() >= PART_ROWS {
                     gone |= feed.send(Feed::Rows(std::mem::take(&mut batch))).is_err();
@@ -258,7 +289,7 @@ impl Flow<'_> {
         &self,
         connection: &mut dyn Connection,
         feed: &Sender<Feed>,
-        named: &mut HashSet<Uuid>,
+        named: &mut IdSet,
     ) -> Result<ControlFlow<()>, TargetError> {
         let Some(held) = self.stored.document.as_ref().and_then(|ledger| ledger.held(self.judge.format)) else {
             let _ = feed.send(Feed::Forged("the document's files are not what transload writes".into()));
@@ -266,6 +297,8 @@ impl Flow<'_> {
         };
         // Both closures below look at the part under way.
         let part: std::cell::RefCell<(Vec<Entry>, HashMap<Uuid, usize>)> = Default::default();
+        let mut hash = DocumentHash::new(self.document.id, held.kind.name, held.key.clone());
+        let numbers: Vec<usize> = held.files.iter().map(|file| hash.file(file.path.to_text(), file.role.0)).collect();
         let mut number = 0;
         let mut failed = None;
         let gone = std::cell::Cell::new(false);
@@ -298,6 +331,9 @@ impl Flow<'_> {
                 }
             },
             &mut |piece| {
+                if self.judge.receipt {
+                    leaves::add(&mut hash, &numbers, &piece);
+                }
                 match piece {
                     Piece::Item { row, value, .. } | Piece::Line { row, value, .. } => {
                         let (entries, by_id) = &mut *part.borrow_mut();
@@ -323,9 +359,31 @@ impl Flow<'_> {
         }
         if let Err(RebuildError::Bad(bad)) = result {
             let _ = feed.send(Feed::Forged(bad.to_string()));
+            // The rows are the document's all the same.
+            while let Some((entries, _)) = self.part(connection, number, feed)? {
+                number += 1;
+                named.extend(entries.iter().map(|entry| entry.id));
+                if feed.send(Feed::Rows(entries)).is_err() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
         }
-        let _ = feed.send(Feed::End(number));
+        let leaf = self.judge.receipt.then(|| hash.finish());
+        let _ = feed.send(Feed::End(number, leaf));
         Ok(if gone.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    /// A part as the ledger has it.
+    fn stored_part(&self, connection: &mut dyn Connection, number: usize) -> Result<Option<Row>, TargetError> {
+        let id = [Value::Uuid(self.document.id)];
+        let at = [Value::Int(number as i64)];
+        let mut found = None;
+        let filter = Filter::Both { first: (r::DOCUMENT_ID, &id), second: (r::PART, &at) };
+        connection.select(&RESIDUE, &filter, &mut |row| {
+            found = Some(row);
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
     }
 
     /// A part's rows, as the ledger names them and as the tables have them.
@@ -335,15 +393,7 @@ impl Flow<'_> {
         number: usize,
         feed: &Sender<Feed>,
     ) -> Result<Option<(Vec<Entry>, HeldPart)>, TargetError> {
-        let id = [Value::Uuid(self.document.id)];
-        let at = [Value::Int(number as i64)];
-        let mut found = None;
-        let filter = Filter::Both { first: (r::DOCUMENT_ID, &id), second: (r::PART, &at) };
-        connection.select(&RESIDUE, &filter, &mut |row| {
-            found = Some(row);
-            ControlFlow::Continue(())
-        })?;
-        let Some(found) = found else { return Ok(None) };
+        let Some(found) = self.stored_part(connection, number)? else { return Ok(None) };
         if !is_sealed(&found) {
             let _ = feed.send(Feed::Forged("a part is not what transload wrote: its seal is broken".into()));
         }
@@ -360,8 +410,9 @@ impl Flow<'_> {
         let mut held = Vec::with_capacity(part.ids.len());
         for (id, written) in part.ids.iter().zip(&part.digests) {
             let row = rows.get(part.table, *id).cloned();
-            held.push(HeldRow { id: *id, row: row.clone(), edited: false });
-            entries.push(Entry { table: part.table, id: *id, written: Some(*written), row, rebuilt: None });
+            let moved = row.as_ref().is_some_and(|row| digest::row(row) != *written);
+            held.push(HeldRow { id: *id, row: row.clone(), edited: moved });
+            entries.push(Entry { table: part.table, id: *id, known: true, moved, row, rebuilt: None });
         }
         Ok(Some((entries, HeldPart { table: part.table, rows: held, residue: part.data, added: false })))
     }
@@ -372,11 +423,15 @@ struct Pairing<'a> {
     comparison: Comparison<'a>,
     /// Rows without a partner so far, in the document's order.
     waiting: VecDeque<Uuid>,
-    entries: HashMap<Uuid, Entry>,
+    entries: IdMap<Entry>,
     open: Vec<Expected>,
     whole: Vec<(usize, Node)>,
-    first: Option<(Expected, Option<Uuid>)>,
+    /// The document's first row as the file wants it, with the one that there is and whether it moved.
+    first: Option<(Expected, Option<(Row, Option<bool>)>)>,
+    /// Rows of the document that its residue does not name.
+    unnamed: u64,
     parts: Option<usize>,
+    leaf: Option<Leaf>,
     accounted: Vec<(&'static str, Uuid)>,
     rows: u128,
     ended: bool,
@@ -387,11 +442,13 @@ impl<'a> Pairing<'a> {
         Pairing {
             comparison,
             waiting: VecDeque::new(),
-            entries: HashMap::new(),
+            entries: IdMap::default(),
             open: Vec::new(),
             whole: Vec::new(),
             first: None,
+            unnamed: 0,
             parts: None,
+            leaf: None,
             accounted: Vec::new(),
             rows: 0,
             ended: false,
@@ -425,18 +482,20 @@ impl<'a> Pairing<'a> {
     }
 
     fn pair(&mut self, wanted: Expected, entry: Entry) {
+        let is_loaded = self.comparison.mode == Mode::Loaded;
+        let moved = entry.known.then_some(entry.moved);
         match &entry.row {
             None => self.comparison.missing_row(&wanted, entry.id),
-            Some(row) if entry.written.is_none() && self.comparison.mode == Mode::Loaded => {
+            Some(row) if !entry.known && is_loaded && entry.id != wanted.id => {
                 self.comparison.foreign_id(&wanted, wanted.id, row.id());
             }
             Some(row) => {
-                let here = Here { id: entry.id, row, written: entry.written, rebuilt: entry.rebuilt.as_ref() };
-                self.comparison.row(&wanted, here);
+                self.unnamed += u64::from(!entry.known && is_loaded);
+                self.comparison.row(&wanted, Here { id: entry.id, row, moved, rebuilt: entry.rebuilt.as_ref() });
             }
         }
         if self.first.is_none() && wanted.pointer.is_empty() {
-            self.first = Some((wanted, entry.row.is_some().then_some(entry.id)));
+            self.first = Some((wanted, entry.row.map(|row| (row, moved))));
         }
     }
 
@@ -458,7 +517,10 @@ impl<'a> Pairing<'a> {
             }
             Ok(Feed::Whole { file, value }) => self.whole.push((file, value)),
             Ok(Feed::Forged(detail)) => self.comparison.ledger(Cause::LedgerForged, RESIDUE.name, detail),
-            Ok(Feed::End(parts)) => self.parts = Some(parts),
+            Ok(Feed::End(parts, leaf)) => {
+                self.parts = Some(parts);
+                self.leaf = leaf;
+            }
             Err(_) => self.ended = true,
         }
         !self.ended
@@ -476,9 +538,21 @@ impl<'a> Pairing<'a> {
         for id in self.waiting.iter().rev().filter(|id| self.entries.contains_key(id)) {
             by_words.entry(words_of_row(&self.entries[id])).or_default().push(*id);
         }
+        let mut left = Vec::new();
         for wanted in std::mem::take(&mut self.open) {
             let twin = by_words.get_mut(&words_of(&wanted)).and_then(Vec::pop);
             match twin.and_then(|id| self.entries.remove(&id)) {
+                Some(entry) => self.pair(wanted, entry),
+                None => left.push(wanted),
+            }
+        }
+        // Rows that the ledger names under other ids were adopted: they stand in the same place.
+        let adopted = |entry: &Entry| entry.known && entry.row.is_some() && self.comparison.mode == Mode::Loaded;
+        let mut places: VecDeque<Uuid> =
+            self.waiting.iter().copied().filter(|id| self.entries.get(id).is_some_and(adopted)).collect();
+        for wanted in left {
+            let place = places.iter().position(|id| self.entries[id].table == wanted.table);
+            match place.and_then(|at| places.remove(at)).and_then(|id| self.entries.remove(&id)) {
                 Some(entry) => self.pair(wanted, entry),
                 None => self.comparison.missing_row(&wanted, wanted.id),
             }
@@ -490,7 +564,7 @@ impl<'a> Pairing<'a> {
         for id in std::mem::take(&mut self.waiting) {
             let Some(entry) = self.entries.remove(&id) else { continue };
             match &entry.row {
-                Some(row) => self.comparison.extra_row(entry.table, row, entry.written.is_some()),
+                Some(row) => self.comparison.extra_row(entry.table, row, entry.known),
                 None if self.comparison.mode == Mode::Loaded => {
                     let detail = format!("it names the row {id} of {}, which nothing wants", entry.table.name);
                     self.comparison.ledger(Cause::LedgerForged, RESIDUE.name, detail);
@@ -504,17 +578,22 @@ impl<'a> Pairing<'a> {
         if self.parts == Some(0) {
             self.comparison.ledger(Cause::LedgerMissing, RESIDUE.name, "the document has no part");
         }
-        judge::ledger_row(&mut self.comparison, flow.document, flow.reading, flow.stored);
-        if let Some((wanted, Some(row))) = &self.first {
-            for (file, rebuilt) in self.whole.iter().filter(|(file, _)| *file == wanted.file) {
-                let _ = file;
+        let refers = self.first.as_ref().and_then(|(first, _)| judge::refers(self.comparison.resolved, first));
+        judge::ledger_row(&mut self.comparison, flow.document, flow.reading, flow.stored, refers);
+        if self.unnamed > 0 {
+            let detail = format!("it does not name {} rows of the document", self.unnamed);
+            self.comparison.ledger(Cause::LedgerMissing, RESIDUE.name, detail);
+        }
+        if let Some((wanted, Some((row, moved)))) = &self.first {
+            let row_moved = self.comparison.row_moved(row, *moved);
+            for (_, rebuilt) in self.whole.iter().filter(|(file, _)| *file == wanted.file) {
                 for place in crate::node::differences(&wanted.source, rebuilt, flow.judge.most) {
-                    self.comparison.place(wanted, *row, "", place, Some(false));
+                    self.comparison.place(wanted, row.id(), "", place, row_moved);
                 }
             }
         }
         self.comparison.finish();
-        (judge::conclude(self.comparison), self.accounted, self.rows)
+        (judge::conclude(self.comparison), self.accounted, self.rows, self.leaf)
     }
 }
 

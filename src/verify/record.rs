@@ -15,14 +15,20 @@ use super::outcome::{Conclusion, Outcome};
 /// Also where the database takes no writes, as a replica does not.
 pub fn record(target: &dyn Target, outcome: &Outcome, holder: &str) -> Result<(), TargetError> {
     let finished = Instant(outcome.started.0.saturating_add((outcome.seconds * 1e6) as i64));
+    let verdict = match outcome.conclusion {
+        Conclusion::Agree => "agree",
+        Conclusion::Differ => "differ",
+        Conclusion::NotChecked(_) => "not_checked",
+    };
     let summary = serde_json::json!({
+        "verdict": verdict,
+        "narrowed": outcome.narrowed,
         "files": outcome.files,
         "documents": outcome.documents,
         "rows": outcome.tables.values().map(|table| table.rows).sum::<u64>(),
         "differences": outcome.differences,
         "waived": outcome.waived,
         "causes": outcome.causes,
-        "conclusion": outcome.conclusion,
     });
     let state = match outcome.conclusion {
         Conclusion::Agree | Conclusion::Differ => "done",

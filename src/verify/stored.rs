@@ -3,16 +3,18 @@
 //! Nothing that stands in the ledger is believed: it says where to look, and what it says is
 //! compared like everything else. A ledger row that cannot be is told, not an error.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use uuid::Uuid;
 
 use crate::format::Format;
 use crate::ledger::{unpack_ids, uuids, LedgerDocument, LedgerReject};
-use crate::model::digest::ROW_DIGEST;
+use crate::model::digest::{Seal, ROW_DIGEST};
 use crate::model::ledger::{documents as d, rejects as rj, residue as r, DOCUMENTS, REJECTS, RESIDUE};
 use crate::model::{Row, Table, Value};
 use crate::target::{Connection, Filter, TargetError};
+
+use super::ids::{IdMap, IdSet};
 
 /// What the ledger holds of one document.
 #[derive(Default)]
@@ -131,12 +133,18 @@ pub fn part_of(format: &dyn Format, row: &Row) -> Result<StoredPart, String> {
 /// Rows of the target's tables, as one snapshot has them.
 #[derive(Default)]
 pub struct Rows {
-    rows: HashMap<(&'static str, Uuid), Row>,
-    children: HashMap<(&'static str, Uuid), Vec<Uuid>>,
-    values: HashMap<(&'static str, usize, String), Vec<Uuid>>,
-    asked: HashSet<(&'static str, Uuid)>,
+    /// A few tables: looking for one takes less than a hash.
+    tables: Vec<(&'static Table, TableRows)>,
     /// Rows that the ledger names in a document's residue, where several share an owner.
-    holders: HashMap<Uuid, Uuid>,
+    holders: IdMap<Uuid>,
+}
+
+#[derive(Default)]
+struct TableRows {
+    rows: IdMap<Row>,
+    children: IdMap<Vec<Uuid>>,
+    values: HashMap<(usize, String), Vec<Uuid>>,
+    asked: IdSet,
 }
 
 /// A value as a key of a map; only of what natural keys are made of.
@@ -148,25 +156,37 @@ fn key_of(value: &Value) -> String {
 }
 
 impl Rows {
+    fn of(&self, table: &Table) -> Option<&TableRows> {
+        self.tables.iter().find(|(known, _)| *known == table).map(|(_, rows)| rows)
+    }
+
+    fn of_mut(&mut self, table: &'static Table) -> &mut TableRows {
+        let at = self.tables.iter().position(|(known, _)| *known == table).unwrap_or_else(|| {
+            self.tables.push((table, TableRows::default()));
+            self.tables.len() - 1
+        });
+        &mut self.tables[at].1
+    }
+
     pub fn get(&self, table: &Table, id: Uuid) -> Option<&Row> {
-        self.rows.get(&(table.name, id))
+        self.of(table)?.rows.get(&id)
     }
 
     /// The rows below a parent, which must have been asked for.
     pub fn below(&self, table: &Table, parent: Uuid) -> &[Uuid] {
-        self.children.get(&(table.name, parent)).map_or(&[], Vec::as_slice)
+        self.of(table).and_then(|rows| rows.children.get(&parent)).map_or(&[], Vec::as_slice)
     }
 
     /// The rows whose column has this value, which must have been asked for.
     pub fn by_value(&self, table: &'static Table, column: usize, value: &Value) -> Vec<&Row> {
-        let ids = self.values.get(&(table.name, column, key_of(value)));
+        let ids = self.of(table).and_then(|rows| rows.values.get(&(column, key_of(value))));
         ids.into_iter().flatten().filter_map(|id| self.get(table, *id)).collect()
     }
 
     /// Calls `take` for every row.
-    pub fn each(&self, tables: &[&'static Table], mut take: impl FnMut(&'static Table, &Row)) {
-        for ((name, _), row) in &self.rows {
-            tables.iter().find(|table| table.name == *name).into_iter().for_each(|table| take(table, row));
+    pub fn each(&self, mut take: impl FnMut(&'static Table, &Row)) {
+        for (table, rows) in &self.tables {
+            rows.rows.values().for_each(|row| take(table, row));
         }
     }
 
@@ -186,13 +206,11 @@ impl Rows {
         table: &'static Table,
         ids: impl IntoIterator<Item = Uuid>,
     ) -> Result<(), TargetError> {
-        let wanted: Vec<Value> = ids
-            .into_iter()
-            .filter(|id| !self.rows.contains_key(&(table.name, *id)) && self.asked.insert((table.name, *id)))
-            .map(Value::Uuid)
-            .collect();
+        let of = self.of_mut(table);
+        let wanted: Vec<Value> =
+            ids.into_iter().filter(|id| !of.rows.contains_key(id) && of.asked.insert(*id)).map(Value::Uuid).collect();
         each(connection, table, 0, &wanted, &mut |row| {
-            self.rows.insert((table.name, row.id()), row);
+            of.rows.insert(row.id(), row);
         })
     }
 
@@ -204,11 +222,12 @@ impl Rows {
         parents: &[Uuid],
     ) -> Result<(), TargetError> {
         let Some(column) = table.parent else { return Ok(()) };
+        let of = self.of_mut(table);
         each(connection, table, column, &uuids(parents), &mut |row| {
             if let Some(parent) = row.0[column].as_uuid() {
-                self.children.entry((table.name, parent)).or_default().push(row.id());
+                of.children.entry(parent).or_default().push(row.id());
             }
-            self.rows.insert((table.name, row.id()), row);
+            of.rows.insert(row.id(), row);
         })
     }
 
@@ -221,10 +240,11 @@ impl Rows {
         values: &[Value],
     ) -> Result<Vec<Uuid>, TargetError> {
         let mut ids = Vec::new();
+        let of = self.of_mut(table);
         each(connection, table, column, values, &mut |row| {
             ids.push(row.id());
-            self.values.entry((table.name, column, key_of(&row.0[column]))).or_default().push(row.id());
-            self.rows.insert((table.name, row.id()), row);
+            of.values.entry((column, key_of(&row.0[column]))).or_default().push(row.id());
+            of.rows.insert(row.id(), row);
         })?;
         Ok(ids)
     }
@@ -248,6 +268,8 @@ fn each(
     }
     Ok(())
 }
-pub fn is_sealed(_: &Row) -> bool {
-    true
+
+/// Whether a row may be what transload wrote: it has its seal, or is from before there were any.
+pub fn is_sealed(row: &Row) -> bool {
+    Seal::of(row) != Seal::Broken
 }

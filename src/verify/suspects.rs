@@ -10,6 +10,7 @@ use std::time::{Duration, Instant as Clock};
 
 use uuid::Uuid;
 
+use crate::ledger::extent::Guard;
 use crate::model::{Class, Document, Instant, Membership, SourceFile};
 use crate::source::{shape_of, FileContent, Reading, Shape};
 use crate::target::{Connection, TargetError};
@@ -17,7 +18,9 @@ use crate::target::{Connection, TargetError};
 use super::account::Order;
 use super::batch::{Checked, Judge, State};
 use super::database_only::only_in_database;
+use super::guards;
 use super::judge::Judged;
+use super::leaves::{of_rows, Both};
 use super::outcome::Verdict;
 use super::run::{Job, VerifyError};
 use super::stored::{self, Rows};
@@ -58,7 +61,8 @@ impl Suspect {
 
 /// What became of a suspect.
 pub enum Settled {
-    Judged(Box<Checked>),
+    /// With a guard where one is wanted and it can be repaired.
+    Judged(Box<Checked>, Option<Guard>),
     /// Its files vanished, this many, and the database does not have it.
     Gone(u64),
 }
@@ -110,7 +114,6 @@ impl Suspects {
             if let Some(signal) = job.stop.requested() {
                 return Err(VerifyError::Stopped(signal));
             }
-            let last = round + 1 >= job.options.tries as usize;
             let mut left = Vec::new();
             let mut open = std::mem::take(&mut self.open).into_iter().peekable();
             while open.peek().is_some() {
@@ -118,8 +121,15 @@ impl Suspects {
                 reader.refresh()?;
                 for suspect in look_again(job, judge, reader, chunk, &mut remembered)? {
                     let order = suspect.order;
-                    match verdict_of(job, suspect, last) {
-                        Ok(done) => drop(settled.insert(order, done)),
+                    match verdict_of(job, suspect) {
+                        Ok(Settled::Judged(checked, _)) => {
+                            let verdict = checked.judged.verdict;
+                            let wanted = job.options.guards
+                                && matches!(verdict, Verdict::Different | Verdict::Stale | Verdict::Missing);
+                            let guard = if wanted { guards::of(judge, reader, &checked)? } else { None };
+                            settled.insert(order, Settled::Judged(checked, guard));
+                        }
+                        Ok(gone) => drop(settled.insert(order, gone)),
                         Err(suspect) => left.push(suspect),
                     }
                 }
@@ -279,6 +289,13 @@ fn without_files(job: &Job, reader: &mut dyn Connection, suspect: &mut Suspect) 
         suspect.still_since = Clock::now();
         suspect.moves += 1;
     }
+    suspect.checked.leaves = match job.options.receipt {
+        true => {
+            let database = stored.get(&document.id).and_then(|stored| of_rows(job.format, document, stored, &rows));
+            Both { file: None, database }
+        }
+        false => Both::default(),
+    };
     suspect.checked.judged = only_in_database(job, document, there.len());
     suspect.checked.state = state;
     suspect.checked.accounted = there;
@@ -286,26 +303,27 @@ fn without_files(job: &Job, reader: &mut dyn Connection, suspect: &mut Suspect) 
 }
 
 /// What becomes of a suspect now; `Err` if it has to be looked at once more.
-fn verdict_of(job: &Job, mut suspect: Suspect, last: bool) -> Result<Settled, Suspect> {
+fn verdict_of(job: &Job, mut suspect: Suspect) -> Result<Settled, Suspect> {
     let checked = &suspect.checked;
     if checked.judged.verdict == Verdict::OnlyInDatabase && checked.accounted.is_empty() {
         return Ok(Settled::Gone(checked.document.files.len() as u64));
     }
     if is_fine(checked) {
-        return Ok(Settled::Judged(suspect.checked));
+        return Ok(Settled::Judged(suspect.checked, None));
     }
     let still = suspect.still_since.elapsed() >= STILL.min(job.options.max_lag);
     // A file that was written a moment ago has a database that may still follow.
     let lag = i64::try_from(job.options.max_lag.as_micros()).unwrap_or(i64::MAX);
     let fresh = checked.state.modified.is_some_and(|modified| Instant::now().0.saturating_sub(modified.0) < lag);
+    let last = suspect.moves >= job.options.tries;
     match (still && !fresh, last) {
-        (true, _) => Ok(Settled::Judged(suspect.checked)),
+        (true, _) => Ok(Settled::Judged(suspect.checked, None)),
         (false, false) => Err(suspect),
         (false, true) => {
             let moved = suspect.moves;
             let text = format!("it did not agree, and it moved {moved} times while it was looked at");
             suspect.checked.judged = Judged::listed(Verdict::Unsettled, text);
-            Ok(Settled::Judged(suspect.checked))
+            Ok(Settled::Judged(suspect.checked, None))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Documents to read: those of a directory, and made ones.
+//! The documents of a directory.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,9 +7,6 @@ use std::path::{Path, PathBuf};
 use transload::format::donna::Donna;
 use transload::format::Format;
 use transload::model::{ids, Class, Document, Instant, Membership, RelPath, SourceFile};
-
-use crate::maker::Maker;
-use crate::support::chance::Chance;
 
 /// 2025-12-01T00:00:00Z.
 pub const BASE: Instant = Instant(1_764_547_200_000_000);
@@ -47,20 +44,22 @@ impl Tree {
 }
 
 impl Read {
-    fn push(&mut self, path: RelPath, member: &Membership, content: Vec<u8>) {
+    pub fn push(&mut self, path: RelPath, member: &Membership, content: Vec<u8>) {
         let size = content.len() as u64;
         self.document.files.push(SourceFile { path, role: member.role, size, modified: BASE });
         self.contents.push(content);
     }
 }
 
-fn empty(member: &Membership) -> Read {
+/// A document without files.
+pub fn empty(member: &Membership) -> Read {
     let id = ids::document(member.kind.name, &member.key);
     let document = Document { kind: member.kind, key: member.key.clone(), id, files: Vec::new() };
     Read { document, contents: Vec::new() }
 }
 
-fn member(path: &RelPath, content: &[u8]) -> Option<Membership> {
+/// What a file is; `None` if it is not migrated.
+pub fn member(path: &RelPath, content: &[u8]) -> Option<Membership> {
     match Donna.classify(path) {
         Class::Document(member) => Some(member),
         Class::ByShape { object, otherwise } => {
@@ -81,35 +80,4 @@ fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
         }
     }
     found.sort();
-}
-
-const MADE: [&[&str]; 10] = [
-    &["chat_sessions/a.json"],
-    &["chat_sessions/a.json", "chat_sessions/a_session.json"],
-    &["chat_sessions/6929774277a1b1.12345678_0123456789abcdef_session.json"],
-    &["users/u1.json"],
-    &["users/6929774277a1b1.12345678_0123456789abcdef.json"],
-    &["memory/u1.json"],
-    &["memory/system_oauth.json"],
-    &["conversations/somebody@example.com.json"],
-    &["mcp/storage/conversations/d41d8.json"],
-    &["logs/error.log"],
-];
-
-/// A document of any kind, now and then damaged.
-pub fn made(chance: &mut Chance) -> Read {
-    let paths = MADE[chance.below(MADE.len() as u64) as usize];
-    let noise = [0, 20, 300][chance.below(3) as usize];
-    let size = chance.below(12);
-    let mut maker = Maker::new(chance.next(), noise);
-    let mut read: Option<Read> = None;
-    for path in paths {
-        let member = match Donna.classify(&RelPath::new(path)) {
-            Class::Document(member) | Class::ByShape { object: member, .. } => member,
-            Class::NotMigrated { layout } => panic!("{path} is no document but {layout}"),
-        };
-        let content = maker.content(member.kind, path, size);
-        read.get_or_insert_with(|| empty(&member)).push(RelPath::new(path), &member, content);
-    }
-    read.expect("a document has a file")
 }

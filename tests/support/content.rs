@@ -9,20 +9,24 @@ use transload::target::postgres::{Parameters, PostgresOptions, PostgresTarget};
 use transload::target::sqlite::SqliteTarget;
 use transload::target::{select_all, Durability, Filter, Target};
 
-/// All rows of all target tables and of the ledger in key order, save for which run wrote them.
+/// All rows of all target tables and of the ledger in key order, save for which run wrote them and
+/// the seals over that.
 #[derive(PartialEq)]
 pub struct Content(Vec<(&'static str, Vec<Row>)>);
 
 impl Content {
     pub fn of(target: &dyn Target) -> Content {
         let mut connection = target.connect(Durability::Relaxed).expect("the database answers");
-        let ledger: [(&Table, Option<usize>); 3] =
-            [(&DOCUMENTS, Some(documents::RUN_ID)), (&RESIDUE, None), (&REJECTS, Some(rejects::RUN_ID))];
-        let tables = TABLES.into_iter().map(|table| (table, None)).chain(ledger);
-        let read = |(table, run): (&'static Table, Option<usize>)| {
+        let ledger: [(&Table, &[usize]); 3] = [
+            (&DOCUMENTS, &[documents::RUN_ID, documents::SEAL]),
+            (&RESIDUE, &[]),
+            (&REJECTS, &[rejects::RUN_ID, rejects::SEAL]),
+        ];
+        let tables = TABLES.into_iter().map(|table| (table, &[][..])).chain(ledger);
+        let read = |(table, without): (&'static Table, &[usize])| {
             let mut rows = select_all(&mut *connection, table, &Filter::All).expect("the table can be read");
             for row in &mut rows {
-                run.into_iter().for_each(|at| row.0[at] = Value::Null);
+                without.iter().for_each(|at| row.0[*at] = Value::Null);
             }
             (table.name, rows)
         };

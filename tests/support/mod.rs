@@ -10,3 +10,4 @@ pub mod content;
 pub mod dump;
 pub mod place;
 pub mod postgres;
+pub mod proof;

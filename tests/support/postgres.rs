@@ -199,6 +199,15 @@ impl PrivatePostgres {
         }
     }
 
+    /// Ends the server and starts it as a hot standby, which nobody streams to: it has all that was
+    /// written, and only reads.
+    pub fn become_replica(&self) {
+        self.stop_fast();
+        File::create(self.directory().join("data/standby.signal")).expect("the data directory can be written");
+        give_away(self.directory());
+        self.restart();
+    }
+
     fn stop(&self, signal: &str) {
         if let Some(mut child) = self.child().take() {
             send(signal, child.id());

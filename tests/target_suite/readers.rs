@@ -85,7 +85,8 @@ pub fn nothing_is_written_through_a_reader(target: &dyn Target) {
     connect(target).insert(&USERS, &[user(1)]).unwrap();
     let mut readers = target.readers(1).unwrap();
     let reader = &mut *readers[0];
-    let attempts: [(&str, fn(&mut dyn Connection) -> Result<(), TargetError>); 5] = [
+    type Attempt = fn(&mut dyn Connection) -> Result<(), TargetError>;
+    let attempts: [(&str, Attempt); 5] = [
         ("insert", |reader| reader.insert(&USERS, &[user(2)])),
         ("update", |reader| reader.update(&USERS, &[named_user(1, "x")]).map(drop)),
         ("delete", |reader| reader.delete(&USERS, &Filter::All).map(drop)),

@@ -72,6 +72,8 @@ pub fn agreeing() -> Outcome {
         narrowed: false,
         skipped: 0,
         history: (1..=30).map(night).collect(),
+        receipt: None,
+        guards: Vec::new(),
         conclusion: Conclusion::Agree,
     }
 }

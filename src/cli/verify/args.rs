@@ -35,7 +35,7 @@ pub struct VerifyArgs {
     /// The share of documents that may keep changing while they are compared
     #[arg(long, value_parser = share, default_value = "0.5%", value_name = "SHARE")]
     pub max_unsettled: f64,
-    /// How often a document that does not agree is looked at again
+    /// How often a document may move while it is looked at again, until it counts as unsettled
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000), value_name = "N")]
     pub tries: u32,
     /// Differences that somebody lets stand (docs/verifying.md)
@@ -50,9 +50,42 @@ pub struct VerifyArgs {
     /// Write the counts as metrics for Prometheus' textfile collector
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
+    /// Write a short text that stands for all content of both sides (docs/receipts.md)
+    #[arg(long, value_name = "FILE")]
+    pub receipt: Option<PathBuf>,
+    /// Make the database equal to the files where they differ, one document a transaction; `plan` only
+    /// says what would be done
+    #[arg(
+        long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "do", value_name = "HOW"
+    )]
+    pub repair: Option<Repair>,
+    /// With --repair: which side wins where rows were edited in the database
+    #[arg(long, value_enum, default_value_t = Side::File, requires = "repair", value_name = "SIDE")]
+    pub prefer: Side,
+    /// Note the result in the database, for the history in reports; nothing else is ever written there
+    #[arg(long)]
+    pub record: bool,
     /// Hide values: types and lengths stand for them
     #[arg(long)]
     pub redact: bool,
+}
+
+/// How far a repair goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Repair {
+    /// Repair.
+    Do,
+    /// Only say what would be done.
+    Plan,
+}
+
+/// A side of the comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Side {
+    /// The file's values overwrite what was edited in the database; what is replaced is saved.
+    File,
+    /// Rows that were edited in the database stay, and are told.
+    Database,
 }
 
 /// From when on a file counts as changed.

@@ -84,3 +84,47 @@ fn line(out: &mut String, name: &str, label: Option<(&str, &str)>, value: u64) {
     let label = label.map_or(String::new(), |(label, value)| format!("{{{label}=\"{value}\"}}"));
     let _ = writeln!(out, "transload_verify_{name}{label} {value}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::verify::example;
+
+    #[test]
+    fn every_metric_is_described_once_and_holds_counts_alone() {
+        let text = text(&example::differing());
+        let mut names = Vec::new();
+        let mut lines = text.lines().peekable();
+        while let Some(help) = lines.next() {
+            let name = help.strip_prefix("# HELP ").and_then(|rest| rest.split(' ').next()).expect("help comes first");
+            assert_eq!(lines.next(), Some(format!("# TYPE {name} gauge").as_str()));
+            assert!(name.starts_with("transload_verify_") && !names.contains(&name), "{name}");
+            names.push(name);
+            let mut samples = 0;
+            while let Some(sample) = lines.next_if(|line| !line.starts_with('#')) {
+                let (series, value) = sample.rsplit_once(' ').expect("a series and a value");
+                assert!(series == name || series.starts_with(&format!("{name}{{")), "{sample}");
+                value.parse::<f64>().expect("a number");
+                samples += 1;
+            }
+            assert!(samples > 0, "{name}");
+        }
+        assert_eq!(names.len(), 12);
+        for line in [
+            "transload_verify_success 0",
+            "transload_verify_result{result=\"differ\"} 1",
+            "transload_verify_last_run_timestamp_seconds 1782789312",
+            "transload_verify_duration_seconds 12.500",
+            "transload_verify_documents{verdict=\"agreed\"} 1209",
+            "transload_verify_differences{cause=\"edited_in_database\"} 1",
+            "transload_verify_differences{cause=\"precision\"} 0",
+            "transload_verify_waived_differences 1",
+            "transload_verify_rows_compared{table=\"messages\"} 23800",
+        ] {
+            assert!(text.lines().any(|have| have == line), "{line}\n{text}");
+        }
+        for theirs in ["chat_sessions/", "sqlite", "anybody", "ticket"] {
+            assert!(!text.contains(theirs), "{theirs}");
+        }
+    }
+}

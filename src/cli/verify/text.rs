@@ -67,7 +67,11 @@ fn tables(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
         let counts = [count.rows, count.values, count.differences].map(thousands);
         lines.push([&[(*table).to_owned()][..], &counts].concat());
     }
-    write!(out, "\n{}", columns(&[Side::Left, Side::Right, Side::Right, Side::Right], &lines))
+    write!(out, "\n{}", columns(&[Side::Left, Side::Right, Side::Right, Side::Right], &lines))?;
+    match outcome.waived {
+        0 => Ok(()),
+        _ => writeln!(out, "(with the waived differences)"),
+    }
 }
 
 fn equations(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
@@ -133,7 +137,7 @@ fn one(out: &mut dyn Write, difference: &Difference, masked: bool) -> io::Result
     if place.is_empty() {
         place.push(format!("document {}", difference.document));
     }
-    writeln!(out, "    {}; {}", place.join(" "), said(difference))?;
+    writeln!(out, "    {}: {}", place.join(", "), said(difference))?;
     let (file, database) = (difference.in_file.as_deref(), difference.in_database.as_deref());
     let whole = |text| values::cut(text, ROOM.differs);
     let (file, database) = match (file, database) {
@@ -152,7 +156,7 @@ fn one(out: &mut dyn Write, difference: &Difference, masked: bool) -> io::Result
 fn said(difference: &Difference) -> String {
     let moved = words::moved(difference.moved);
     match &difference.detail {
-        Some(detail) => format!("{}; {moved}", short(detail)),
+        Some(detail) => format!("{}. {moved}", short(detail)),
         None => moved.to_owned(),
     }
 }
@@ -197,11 +201,91 @@ fn waivers(out: &mut dyn Write, outcome: &Outcome) -> io::Result<()> {
     writeln!(out, "\nwaivers")?;
     for waiver in &outcome.waivers {
         let state = match (waiver.expired, waiver.covered) {
-            (true, _) => format!("EXPIRED on {}, covers nothing", waiver.until),
+            (true, _) => format!("EXPIRED after {}, covers nothing", waiver.until),
             (false, 0) => format!("UNUSED, until {}", waiver.until),
             (false, covered) => format!("covers {}, until {}", thousands(covered), waiver.until),
         };
         writeln!(out, "  {}: `{}`: {state}: {}", waiver.cause, short(&waiver.document), short(&waiver.reason))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::verify::example;
+    use crate::verify::report;
+
+    fn text(outcome: &Outcome, redact: bool) -> String {
+        let mut out = Vec::new();
+        write(&mut out, &report::masked(outcome, redact), redact).expect("a vector takes all");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn people_get_the_verdict_the_account_and_the_first_differences() {
+        assert_eq!(
+            text(&example::differing(), false),
+            "\
+FILES AND DATABASE DIFFER
+  Of 1,213 documents, 1,209 agree. The others: 2 different, 1 rejected and 1 unsettled.
+  Waivers cover 1 difference in 1 document.
+  1 document was rejected, and somebody has accepted that with a reason.
+  Not looked at: documents of the kinds logs.
+
+kind   documents  agreed  different  rejected  unsettled
+chats      1,013   1,009          2         1          1
+users        200     200          0         0          0
+total      1,213   1,209          2         1          1
+
+table       rows   values  differences
+messages  23,800  214,200            2
+users        200    2,000            0
+(with the waived differences)
+
+files      1,217 found = 1,214 in documents + 3 not migrated + 0 unreadable + 0 vanished
+documents  1,213 = 1,209 agreed + 2 different + 0 missing + 0 only in database + 1 rejected + 0 stale + 1 unsettled \
++ 0 unreadable
+
+differences by cause
+  edited_in_database  1  The row is not what was written when the document was loaded; the file still is.
+
+the first differences
+  edited_in_database: `chat_sessions/a\\u{1b}.json` at /3/content
+    messages.content, row 00000000-0000-0000-0000-000000000002: The row has changed since it was loaded; the file has not.
+    file      \"Is anybody there?\"
+    database  \"Is anybody here?\\u{202e}\"
+
+documents to look at
+  unsettled: `chat_sessions/busy.json`: it changed during each of 5 tries
+
+waivers
+  missing_row: `chat_sessions/old.json`: covers 1, until 2026-12-31: lost in 2024, ticket 12
+  missing_row: `chat_sessions/gone.json`: EXPIRED after 2026-06-29, covers nothing: lost in 2024, ticket 12
+
+source     data
+target     sqlite:a.db
+time       12.50 s for 24,000 rows
+"
+        );
+    }
+
+    #[test]
+    fn a_redacted_result_has_types_and_lengths() {
+        let text = text(&example::differing(), true);
+        assert!(text.contains("    file      text of 17 characters\n    database  text of 17 characters\n"), "{text}");
+        assert!(!text.contains("anybody"), "{text}");
+    }
+
+    #[test]
+    fn a_long_value_is_cut_around_what_differs() {
+        let mut outcome = example::differing();
+        let long = "x".repeat(1_000_000);
+        outcome.listed_differences[0].in_file = Some(format!("\"{long}a{long}\""));
+        outcome.listed_differences[0].in_database = Some(format!("\"{long}b{long}\""));
+        let text = text(&outcome, false);
+        assert!(text.lines().all(|line| line.chars().count() < 200), "{text}");
+        let shown = format!(" …999,965 more… {}b{} …999,965 more… ", "x".repeat(24), "x".repeat(24));
+        assert!(text.contains(&shown), "{text}");
+    }
 }

@@ -10,6 +10,7 @@ use std::ops::ControlFlow;
 use uuid::Uuid;
 
 use crate::ledger::{self, LedgerDocument, LedgerReject};
+use crate::model::digest::Seal;
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{rejects as r, DOCUMENTS, REJECTS, RESIDUE};
 use crate::model::{Decoded, DocumentOutcome, Flaw, Part, Row, Value};
@@ -303,7 +304,12 @@ impl Attempt<'_> {
         let reject = LedgerReject::new(&rejected.reject, self.env.run);
         done.noted = !held.is_some_and(|held| held.is_same(&reject));
         match held {
-            Some(held) if !done.noted => done.accepted = held.accepted.is_some(),
+            Some(held) if !done.noted => {
+                done.accepted = held.accepted.is_some();
+                if held.seal == Seal::Missing {
+                    self.connection.update(&REJECTS, &[held.to_row()])?;
+                }
+            }
             Some(_) => {
                 self.connection.update(&REJECTS, &[reject.to_row()])?;
             }
@@ -323,7 +329,9 @@ impl Attempt<'_> {
         let mut touched = Vec::new();
         for (item, route) in items.iter().zip(routes) {
             let (Item::Touch(source), Route::Touch) = (item, route) else { continue };
-            if let Some(mut held) = known.remove(&item.id()).filter(|held| held.digest == source.digest) {
+            // To write a row anew would seal what somebody else made of it.
+            let is_ours = |held: &LedgerDocument| held.digest == source.digest && held.seal != Seal::Broken;
+            if let Some(mut held) = known.remove(&item.id()).filter(is_ours) {
                 held.files = source.files.clone();
                 touched.push(held.to_row());
             }

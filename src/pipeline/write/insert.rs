@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::ledger::LedgerDocument;
-use crate::model::digest::{self, ROW_DIGEST};
+use crate::model::digest::{self, Seal, ROW_DIGEST};
 use crate::model::document::Anchor;
 use crate::model::{Note, Row, Table, Value};
 use crate::pipeline::item::Source;
@@ -35,7 +35,7 @@ impl Packed {
 }
 
 pub fn residue_row(document: Uuid, part: usize, table: &str, packed: Packed, data: Option<String>) -> Row {
-    Row(vec![
+    digest::sealed(vec![
         Value::Uuid(document),
         Value::Int(i64::try_from(part).expect("fewer parts than 2^63")),
         Value::Text(table.to_owned()),
@@ -77,5 +77,6 @@ pub fn ledger_document(
         files: source.files.clone(),
         notes: (!notes.is_empty()).then(|| serde_json::to_string(notes).expect("notes are JSON")),
         run,
+        seal: Seal::Right,
     }
 }

@@ -126,3 +126,174 @@ pub fn cannot_read(path: &Path, error: rusqlite::Error) -> TargetError {
         _ => describe(&format!("cannot read `{}`", path.display()), error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use crate::model::ledger::VERSIONS;
+    use crate::model::Owner;
+    use crate::target::sqlite::SqliteTarget;
+    use crate::target::{Connection, Durability, Target};
+
+    const SOON: Duration = Duration::from_millis(50);
+
+    /// A database with one table of `rows` rows, and nobody who has it open.
+    fn made(path: &Path, journal: &str, rows: usize) {
+        let db = rusqlite::Connection::open(path).unwrap();
+        db.pragma_update_and_check(None, "journal_mode", journal, |row| row.get::<_, String>(0)).unwrap();
+        db.execute_batch("CREATE TABLE t (x INTEGER)").unwrap();
+        for _ in 0..rows {
+            db.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+        }
+    }
+
+    /// Every file of the directory: name, rights, when it was written, content.
+    fn state(directory: &Path) -> Vec<(String, u32, std::time::SystemTime, Vec<u8>)> {
+        let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
+        let mut state: Vec<_> = entries
+            .map(|entry| {
+                let (name, meta) = (entry.file_name().into_string().unwrap(), entry.metadata().unwrap());
+                (name, meta.permissions().mode(), meta.modified().unwrap(), fs::read(entry.path()).unwrap())
+            })
+            .collect();
+        state.sort();
+        state
+    }
+
+    fn count(db: &rusqlite::Connection) -> i64 {
+        db.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap()
+    }
+
+    /// As a user who may read what all may read; tests may run as root, which may do anything.
+    fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                // Of this thread alone, and only root can: others are themselves.
+                #[cfg(target_os = "linux")]
+                // SAFETY: changes which files this thread may use, and no memory.
+                unsafe {
+                    libc::setfsuid(65_534);
+                }
+                work()
+            });
+            thread.join().unwrap()
+        })
+    }
+
+    /// May be read and searched by all, and written by nobody.
+    fn protect(directory: &Path, file_mode: u32, directory_mode: u32) {
+        for entry in fs::read_dir(directory).unwrap() {
+            fs::set_permissions(entry.unwrap().path(), fs::Permissions::from_mode(file_mode)).unwrap();
+        }
+        fs::set_permissions(directory, fs::Permissions::from_mode(directory_mode)).unwrap();
+    }
+
+    #[test]
+    fn a_database_is_left_as_it_was() {
+        for journal in ["wal", "delete", "truncate"] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("it's 100% ä?#.db");
+            made(&path, journal, 3);
+            let before = state(directory.path());
+            let mut readers = SqliteTarget::new(path).readers(4).unwrap();
+            assert_eq!(readers.len(), 4);
+            readers[1].refresh().unwrap();
+            readers.swap_remove(0).ping().unwrap();
+            drop(readers);
+            assert_eq!(state(directory.path()), before, "{journal}");
+        }
+    }
+
+    #[test]
+    fn a_database_in_use_is_left_as_it_is_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.db");
+        made(&path, "wal", 1);
+        let application = rusqlite::Connection::open(&path).unwrap();
+        application.execute_batch("INSERT INTO t VALUES (2)").unwrap();
+        assert_eq!(Way::to(&path, SOON).unwrap(), Way::Plain);
+        let reader = open(&path, Way::Plain, SOON).unwrap();
+        begin(&reader).unwrap();
+        application.execute_batch("INSERT INTO t VALUES (3)").unwrap();
+        assert_eq!((count(&reader), count(&application)), (2, 3));
+        reader.execute_batch("DELETE FROM t").unwrap_err();
+    }
+
+    #[test]
+    fn nobody_writes_as_one_who_tidies_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.db");
+        made(&path, "wal", 1);
+        assert_eq!(Way::to(&path, SOON).unwrap(), Way::Tidy);
+        let reader = open(&path, Way::Tidy, SOON).unwrap();
+        for sql in ["DELETE FROM t", "CREATE TABLE u (x)", "DROP TABLE t"] {
+            reader.execute_batch(sql).unwrap_err();
+        }
+        assert_eq!(count(&reader), 1);
+    }
+
+    #[test]
+    fn a_file_that_may_only_be_read_is_read() {
+        for (journal, file_mode, directory_mode, way) in [
+            ("wal", 0o444, 0o555, Way::Frozen),
+            ("wal", 0o666, 0o555, Way::Frozen),
+            ("wal", 0o444, 0o777, Way::Frozen),
+            ("wal", 0o666, 0o777, Way::Tidy),
+            ("delete", 0o444, 0o555, Way::Plain),
+            ("delete", 0o444, 0o777, Way::Plain),
+        ] {
+            let outer = tempfile::tempdir().unwrap();
+            fs::set_permissions(outer.path(), fs::Permissions::from_mode(0o755)).unwrap();
+            let directory = outer.path().join("d");
+            fs::create_dir(&directory).unwrap();
+            let path = directory.join("x.db");
+            made(&path, journal, 2);
+            protect(&directory, file_mode, directory_mode);
+            let before = state(&directory);
+            as_nobody(|| {
+                assert_eq!(Way::to(&path, SOON).unwrap(), way, "{journal} {file_mode:o} {directory_mode:o}");
+                let target = SqliteTarget::new(path.clone());
+                let mut readers = target.readers(2).unwrap();
+                assert_eq!(readers.len(), 2);
+                readers[1].refresh().unwrap();
+                readers[1].ping().unwrap();
+                assert_eq!(count(&open(&path, way, SOON).unwrap()), 2);
+            });
+            assert_eq!(state(&directory), before, "{journal} {file_mode:o} {directory_mode:o}");
+            // So that it can be removed by others than root.
+            protect(&directory, 0o644, 0o755);
+        }
+    }
+
+    #[test]
+    fn a_frozen_file_that_changed_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.db");
+        SqliteTarget::new(path.clone()).connect(Durability::Full).unwrap();
+        let run = |sql: &str| {
+            let mut connection = SqliteTarget::new(path.clone()).connect(Durability::Full).unwrap();
+            connection.run_script(Owner::Application, sql).unwrap();
+        };
+        run("CREATE TABLE transload_versions (number INTEGER)");
+        let mut reader = super::super::SqliteConnection::open_reader(&path, Way::Frozen, SOON).unwrap();
+        assert!(reader.is_empty(&VERSIONS).unwrap());
+        run("INSERT INTO transload_versions VALUES (1)");
+        reader.refresh().unwrap();
+        assert!(!reader.is_empty(&VERSIONS).unwrap());
+    }
+
+    #[test]
+    fn what_is_no_database_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let failure = |name: &str| SqliteTarget::new(directory.path().join(name)).readers(2).err().unwrap();
+        let missing = failure("missing.db");
+        assert_eq!(missing.kind, TargetErrorKind::Denied);
+        assert!(missing.hint.is_some());
+        fs::write(directory.path().join("text"), "no database, but as long as a header".repeat(50)).unwrap();
+        assert!(failure("text").to_string().contains("is no SQLite database"));
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+}

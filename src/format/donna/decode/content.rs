@@ -58,7 +58,7 @@ pub fn each_element<E: From<DecodeError> + From<Flaw>>(
         match elements.next() {
             Ok(None) => return Ok(()),
             Ok(Some(element)) => {
-                let value = json::parse(element.bytes)
+                let value = json::parse_within(element.bytes, 1)
                     .map_err(|error| flaw(&error, element.bytes, file, (element.line, element.column), Some(at)))?;
                 each(at, &value)?;
                 at += 1;

@@ -24,6 +24,9 @@ use crate::node::{self, Node, ReadError};
 
 use super::tables;
 
+#[cfg(test)]
+mod tests;
+
 /// See [`crate::format::Format::expect`].
 pub fn expect(facts: &Facts, open: &Open, take: &mut TakeExpected) -> Result<(), Unexpected> {
     if let Some(file) = facts.files.iter().position(|(path, _)| path.as_path().to_str().is_none()) {

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::format::proof::Cell;
 use crate::model::{Instant, Value};
-use crate::node::{self, push_pointer, Decimal, Node, Style};
+use crate::node::{self, push_pointer, Decimal, Node};
 
 use super::{when, Trouble};
 
@@ -143,9 +143,7 @@ pub fn check_key(key: &str, longest: usize, pointer: &str) -> Result<(), Trouble
 }
 
 pub fn json(node: &Node) -> Value {
-    let mut text = Vec::new();
-    node::write(&mut text, node, Style::Line, 0).expect("memory takes all");
-    Value::Json(String::from_utf8(text).expect("JSON is written as UTF-8"))
+    Value::Json(node::line(node))
 }
 
 #[cfg(test)]

@@ -1,0 +1,209 @@
+//! A migrated tree, what the ledger says of it, and copies of it to be spoiled.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use transload::format::donna::tables::TABLES;
+use transload::ledger::{unpack_ids, LedgerDocument, LedgerReject};
+use transload::model::ledger::{residue, DOCUMENTS, REJECTS, RESIDUE};
+use transload::model::{Row, Table, Value};
+use transload::verify::outcome::{Conclusion, Outcome};
+use transload::verify::Options;
+use uuid::Uuid;
+
+use crate::database::{self, Dialect};
+use crate::support::place::{Database, Place};
+use crate::support::proof;
+use crate::tree::{self, Size};
+
+/// A document as the migration left it.
+#[derive(Clone, Debug)]
+pub struct Doc {
+    pub id: Uuid,
+    pub kind: String,
+    pub key: String,
+    pub paths: Vec<String>,
+    /// In the document's order.
+    pub rows: Vec<(&'static Table, Uuid)>,
+    /// The legacy reference in it.
+    pub reference: Option<String>,
+    /// The row that stands for it.
+    pub row: Option<Uuid>,
+    pub rejected: bool,
+}
+
+/// The migrated tree. Nothing changes the original database.
+pub struct World<'a> {
+    pub place: &'a Place,
+    pub source: PathBuf,
+    pub original: Database<'a>,
+    pub dialect: Dialect,
+    pub options: Options,
+    pub docs: Vec<Doc>,
+    pub rows: HashMap<(&'static str, Uuid), Row>,
+    pub ledger: HashMap<&'static str, Vec<Row>>,
+    /// Which document has a row.
+    pub owners: HashMap<Uuid, usize>,
+    pub by_id: HashMap<Uuid, usize>,
+    /// What a verification of the untouched tree says.
+    pub clean: Outcome,
+    spoiled: RefCell<Vec<(PathBuf, Option<(Vec<u8>, SystemTime)>)>>,
+}
+
+impl<'a> World<'a> {
+    /// Plants, migrates and reads a tree; `settings` are further arguments of `migrate`.
+    pub fn new(place: &'a Place, seed: u64, size: Size, settings: &[&str], options: Options) -> World<'a> {
+        let source = place.path(&format!("source_{seed}_{}", settings.len()));
+        let original = place.fresh();
+        tree::plant(&source, &original, seed, size);
+        let ended = place.run(&source, &original, &[&["--with-logs"], settings].concat());
+        assert!(matches!(ended.code, Some(0 | 1)), "the tree is migrated: {}", ended.log);
+        let clean = {
+            let target = original.target();
+            proof::verify(&source, &*target, &options)
+        };
+        let dialect = Dialect::of(&original);
+        let mut world = World {
+            place,
+            source,
+            dialect,
+            options,
+            docs: Vec::new(),
+            rows: HashMap::new(),
+            ledger: HashMap::new(),
+            owners: HashMap::new(),
+            by_id: HashMap::new(),
+            clean,
+            spoiled: RefCell::default(),
+            original,
+        };
+        world.read();
+        world
+    }
+
+    fn read(&mut self) {
+        for table in TABLES {
+            let rows = database::rows(&self.original, table);
+            self.rows.extend(rows.into_iter().map(|row| ((table.name, row.id()), row)));
+        }
+        for table in [&DOCUMENTS, &RESIDUE, &REJECTS] {
+            self.ledger.insert(table.name, database::rows(&self.original, table));
+        }
+        for row in &self.ledger[DOCUMENTS.name] {
+            let document = LedgerDocument::from_row(row).expect("the ledger is sound");
+            self.docs.push(Doc {
+                id: document.id,
+                paths: document.paths(),
+                kind: document.kind,
+                key: document.key,
+                rows: Vec::new(),
+                reference: document.reference,
+                row: document.row_id,
+                rejected: false,
+            });
+        }
+        for row in &self.ledger[REJECTS.name] {
+            let reject = LedgerReject::from_row(row).expect("the ledger is sound");
+            let paths = reject.paths();
+            let LedgerReject { document: id, kind, key, .. } = reject;
+            self.docs.push(Doc { id, kind, key, paths, rows: Vec::new(), reference: None, row: None, rejected: true });
+        }
+        self.by_id = self.docs.iter().enumerate().map(|(at, doc)| (doc.id, at)).collect();
+        for row in &self.ledger[RESIDUE.name] {
+            let value = |at: usize| &row.0[at];
+            let at = self.by_id[&value(residue::DOCUMENT_ID).as_uuid().expect("an id")];
+            let name = value(residue::TABLE_NAME).as_text().expect("a table's name");
+            let table = TABLES.into_iter().find(|table| table.name == name).expect("a known table");
+            for id in unpack_ids(value(residue::ROW_IDS).as_bytes().expect("ids")) {
+                self.docs[at].rows.push((table, id));
+                self.owners.insert(id, at);
+            }
+        }
+    }
+
+    pub fn doc_of(&self, row: Uuid) -> Option<&Doc> {
+        self.owners.get(&row).map(|at| &self.docs[*at])
+    }
+
+    pub fn row(&self, table: &Table, id: Uuid) -> &Row {
+        &self.rows[&(table.name, id)]
+    }
+
+    /// The rows of a table that documents have, in no order.
+    pub fn owned(&self, table: &'static Table) -> Vec<&Row> {
+        let mut rows: Vec<&Row> = self
+            .rows
+            .iter()
+            .filter(|((name, id), _)| *name == table.name && self.owners.contains_key(id))
+            .map(|(_, row)| row)
+            .collect();
+        rows.sort_by_key(|row| row.id());
+        rows
+    }
+
+    /// Documents whose rows refer to this one.
+    pub fn referring(&self, row: Uuid) -> BTreeSet<Uuid> {
+        let mut found = BTreeSet::new();
+        for ((name, id), other) in &self.rows {
+            let table = TABLES.into_iter().find(|table| table.name == *name).expect("a known table");
+            for (column, value) in table.columns.iter().zip(&other.0) {
+                if column.reference.is_some() && *value == Value::Uuid(row) {
+                    found.extend(self.doc_of(*id).map(|doc| doc.id));
+                }
+            }
+        }
+        found.extend(self.docs.iter().filter(|doc| doc.row == Some(row)).map(|doc| doc.id));
+        found
+    }
+
+    /// The file's bytes.
+    pub fn file(&self, path: &str) -> Vec<u8> {
+        fs::read(self.source.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// Writes or removes a file; what it was is remembered.
+    pub fn spoil(&self, path: &str, content: Option<&[u8]>) {
+        let full = self.source.join(path);
+        let before = fs::read(&full).ok().map(|bytes| {
+            let modified = fs::metadata(&full).and_then(|found| found.modified());
+            (bytes, modified.expect("the file is there"))
+        });
+        match content {
+            Some(bytes) => tree::write(&self.source, path, bytes),
+            None => fs::remove_file(&full).expect("the file is there"),
+        }
+        self.spoiled.borrow_mut().push((full, before));
+    }
+
+    /// Takes back everything that was done to files.
+    pub fn restore(&self) {
+        for (path, before) in self.spoiled.borrow_mut().drain(..).rev() {
+            match before {
+                Some((bytes, modified)) => {
+                    fs::write(&path, bytes).expect("the file can be written");
+                    let file = File::options().append(true).open(&path).expect("the file is ours");
+                    file.set_modified(modified).expect("the file is ours");
+                }
+                None => drop(fs::remove_file(&path)),
+            }
+        }
+    }
+
+    /// Verifies the tree against a database.
+    pub fn verify(&self, database: &Database) -> Outcome {
+        proof::verify(&self.source, &*database.target(), &self.options)
+    }
+
+    /// That the untouched tree agrees in full, save for what was rejected.
+    pub fn assert_clean(&self) {
+        let documents = &self.clean.documents;
+        assert_eq!(self.clean.listed_differences, [], "a clean run");
+        assert_eq!(documents.found, documents.agreed + documents.rejected, "{documents:?}");
+        assert_eq!(documents.agreed, self.docs.iter().filter(|doc| !doc.rejected).count() as u64);
+        assert_eq!(documents.rejected, self.docs.iter().filter(|doc| doc.rejected).count() as u64);
+        assert!(matches!(self.clean.conclusion, Conclusion::Agree | Conclusion::Differ));
+    }
+}
