@@ -97,6 +97,13 @@ impl LedgerDocument {
         paths(&self.files)
     }
 
+    /// The paths with the times at which the files were changed last.
+    pub fn times(&self) -> Vec<(String, Option<Instant>)> {
+        let Ok(serde_json::Value::Array(files)) = serde_json::from_str(&self.files) else { return Vec::new() };
+        let time = |file: &serde_json::Value| file["modified"].as_str().and_then(Instant::from_fixed);
+        files.iter().filter_map(|file| Some((file["path"].as_str()?.to_owned(), time(file)))).collect()
+    }
+
     /// How many notes have this code.
     pub fn notes_with(&self, code: &str) -> usize {
         let notes = self.notes.as_deref().map(serde_json::from_str);

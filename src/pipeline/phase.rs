@@ -296,6 +296,7 @@ fn read(
             .iter()
             .filter_map(|seen| match seen {
                 Seen::Unchanged { document, .. } => Some(document.id).filter(is_unsealed),
+                Seen::Touched(source) => Some(source.document.id).filter(is_unsealed),
                 _ => None,
             })
             .collect();
@@ -333,9 +334,9 @@ fn known(job: &PhaseJob, chunk: &[Document]) -> Result<HashMap<Uuid, Known>, Tar
     })?;
     let rejects: HashSet<Uuid> = rejects.into_iter().map(|held| held.document).collect();
     let known = |held: LedgerDocument| {
-        let (paths, rejected, unsealed) = (held.paths(), rejects.contains(&held.id), held.seal == Seal::Missing);
+        let (files, rejected, unsealed) = (held.times(), rejects.contains(&held.id), held.seal == Seal::Missing);
         let digest = Some(held.digest.try_into().ok()?);
-        Some((held.id, Known { digest, base_time: held.base_time, paths, rejected, unsealed }))
+        Some((held.id, Known { digest, base_time: held.base_time, files, rejected, unsealed }))
     };
     Ok(held.into_iter().filter_map(known).collect())
 }
@@ -347,8 +348,8 @@ fn known_to_repair(job: &PhaseJob, ids: &[Uuid]) -> Result<HashMap<Uuid, Known>,
         ledger::readable_documents_by(connection, documents::ID, &ledger::uuids(ids))
     })?;
     let known = |held: LedgerDocument| {
-        let (paths, base_time) = (held.paths(), held.base_time);
-        (held.id, Known { digest: None, base_time, paths, rejected: false, unsealed: false })
+        let (files, base_time) = (held.times(), held.base_time);
+        (held.id, Known { digest: None, base_time, files, rejected: false, unsealed: false })
     };
     Ok(held.into_iter().filter(|held| held.seal != Seal::Broken).map(known).collect())
 }
@@ -362,6 +363,7 @@ fn sort(job: &PhaseJob, claims: &mut Claims, seen: Seen) -> Option<Item> {
         Seen::Rejected { document, reject, .. } => {
             Some(Item::Reject(Box::new(Rejected { reject: *reject, document, saved: false })))
         }
+        Seen::Touched(source) => Some(Item::Touch(source)),
         Seen::Unchanged { document, bytes } => {
             account(&|account| account.unchanged(&document, bytes));
             job.progress.add_done(document.files.len() as u64, bytes);
@@ -386,6 +388,7 @@ fn write(job: &PhaseJob, connection: &Shared, batches: Receiver<Vec<Item>>) -> R
                 Item::Load(loaded) => loaded.source.bytes,
                 Item::Stream(streamed) => streamed.source.bytes,
                 Item::Reject(rejected) => rejected.reject.bytes,
+                Item::Touch(source) => source.bytes,
             };
             account.done(document, bytes, done);
             job.progress.add_done(document.files.len() as u64, bytes);

@@ -189,7 +189,7 @@ fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: b
                 TargetErrorKind::Data if items.len() > 1 => return halves(env, connection, items),
                 // Who looks knows whose key it is that stands in the way.
                 TargetErrorKind::Data if !looked => {}
-                TargetErrorKind::Data if !matches!(items[0], Item::Reject(_)) => {
+                TargetErrorKind::Data if !matches!(items[0], Item::Reject(_) | Item::Touch(_)) => {
                     turn_into_reject(items, 0, refused(&error));
                 }
                 TargetErrorKind::Lost | TargetErrorKind::Transient if !env.dry_run => {
@@ -240,6 +240,7 @@ fn turn_into_reject(items: &mut [Item], index: usize, flaw: Flaw) {
         Item::Load(loaded) => (loaded.source.digest, loaded.source.bytes),
         Item::Stream(streamed) => (streamed.source.digest, streamed.source.bytes),
         Item::Reject(rejected) => (rejected.reject.digest, rejected.reject.bytes),
+        Item::Touch(source) => (source.digest, source.bytes),
     };
     let document = items[index].document().clone();
     let reject = reject(&document, digest, bytes, flaw);

@@ -168,6 +168,7 @@ fn work(env: &Env, repairs: &Repairs, keeping: &mut Keeping, item: &Item, guard:
         Item::Reject(rejected) => return reject(env, keeping, rejected),
         Item::Load(loaded) => &loaded.source,
         Item::Stream(streamed) => &streamed.source,
+        Item::Touch(_) => unreachable!("a repair takes no document for unchanged"),
     };
     if source.digest != guard.files {
         return Ok(Work::Changed(FILE));
@@ -293,7 +294,7 @@ fn parts(env: &Env, item: &Item, each: &mut dyn FnMut(&Part) -> Result<(), Repla
                 None => decoded.map_err(Stopped::Undecoded),
             }
         }
-        Item::Reject(_) => unreachable!("a reject has no parts"),
+        Item::Reject(_) | Item::Touch(_) => unreachable!("it has no parts"),
     }
 }
 
