@@ -418,6 +418,9 @@ impl Flow<'_> {
     }
 }
 
+/// A row with whether it is not what was written.
+type Partner = (Row, Option<bool>);
+
 /// Brings what the file wants and what the database has together as both flow past.
 struct Pairing<'a> {
     comparison: Comparison<'a>,
@@ -427,7 +430,7 @@ struct Pairing<'a> {
     open: Vec<Expected>,
     whole: Vec<(usize, Node)>,
     /// The document's first row as the file wants it, with the one that there is and whether it moved.
-    first: Option<(Expected, Option<(Row, Option<bool>)>)>,
+    first: Option<(Expected, Option<Partner>)>,
     /// Rows of the document that its residue does not name.
     unnamed: u64,
     parts: Option<usize>,

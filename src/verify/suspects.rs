@@ -85,7 +85,7 @@ impl Suspects {
         let same = |suspect: &&mut Suspect| suspect.checked.document.id == checked.document.id;
         match self.open.iter_mut().find(same) {
             Some(suspect) => {
-                suspect.checked = Box::new(checked);
+                *suspect.checked = checked;
                 None
             }
             None => Some(checked),
@@ -199,7 +199,7 @@ fn look_again(
             suspect.moves += 1;
         }
         remember(suspect, reading, now, remembered);
-        suspect.checked = Box::new(checked);
+        *suspect.checked = checked;
     }
     Ok(suspects)
 }
