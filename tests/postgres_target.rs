@@ -1129,3 +1129,30 @@ fn readers_leave_nothing_open_behind() {
     next.insert(&USERS, &[user(1, None)]).unwrap();
     assert_eq!(server::query(&url, "SELECT id FROM users").len(), 1);
 }
+
+#[test]
+fn a_guarded_transaction_writes_no_row_that_somebody_changed_since() {
+    let (mut connection, url) = prepared();
+    connection.insert(&USERS, &[user(1, None), user(2, None)]).unwrap();
+    let mut other = connect(&url);
+    let one = [Value::Uuid(id(1))];
+    let filter = Filter::In { column: 0, values: &one };
+    type Change = fn(&mut dyn Connection, &Filter) -> Result<u64, TargetError>;
+    let changes: [Change; 2] = [
+        |connection, _| connection.update(&USERS, &[user(1, Some("mine"))]),
+        |connection, filter| connection.delete(&USERS, filter),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        connection.begin_guarded().unwrap();
+        assert_eq!(rows(&mut *connection, &USERS).len(), 2);
+        other.update(&USERS, &[user(1, Some(&format!("theirs {number}")))]).unwrap();
+        other.insert(&USERS, &[user(3 + number as u128, None)]).unwrap();
+        assert_eq!(count(&mut *connection, &USERS), 2, "what comes later is not seen");
+        assert_eq!(connection.update(&USERS, &[user(2, Some("unrelated"))]).unwrap(), 1);
+        let error = change(&mut *connection, &filter).unwrap_err();
+        assert_eq!(error.kind, TargetErrorKind::Transient, "{error:?}");
+        connection.rollback().unwrap();
+        other.delete(&USERS, &Filter::In { column: 0, values: &[Value::Uuid(id(3 + number as u128))] }).unwrap();
+        assert_eq!(rows(&mut *connection, &USERS)[0].0[1], text(&format!("theirs {number}")));
+    }
+}

@@ -73,7 +73,7 @@ macro_rules! suite {
         suite!(@ $make, transactions: a_rollback_undoes_and_a_commit_keeps, an_inner_rollback_keeps_the_outer_work,
             an_outer_rollback_undoes_inner_commits, after_an_inner_failure_the_outer_work_commits,
             a_failed_transaction_takes_no_more_statements, a_failed_transaction_is_not_committed,
-            a_dropped_connection_rolls_back, connections_see_each_others_commits,
+            a_dropped_connection_rolls_back, a_guarded_transaction_is_one_like_any_other, connections_see_each_others_commits,
             in_transaction_rolls_back_what_failed);
         suite!(@ $make, readers: readers_see_one_state_and_keep_it, a_refreshed_reader_sees_what_is_there_now,
             readers_see_the_same_while_somebody_writes, nothing_is_written_through_a_reader,

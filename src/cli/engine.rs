@@ -72,6 +72,7 @@ pub fn options(config: &Config, kinds: Vec<&'static DocumentKind>) -> Options {
         mode: Mode::Real,
         count_first: false,
         rejects_directory: config.rejects.clone(),
+        repair: None,
     }
 }
 

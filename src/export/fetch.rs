@@ -141,7 +141,7 @@ impl Fetch<'_> {
     /// this document is the first of them.
     fn leave_to_others(&mut self, known: &Known, added: &mut Vec<Row>) -> Result<(), TargetError> {
         let owner: Vec<Value> = known.ledger.row_id.map(Value::Uuid).into_iter().collect();
-        let documents = ledger::documents_by(self.connection, d::ROW_ID, &owner)?;
+        let documents = ledger::readable_documents_by(self.connection, d::ROW_ID, &owner)?;
         let others = documents.into_iter().filter(|other| other.kind == known.ledger.kind).map(|other| other.id);
         let others: Vec<Uuid> = others.filter(|other| *other != known.ledger.id).collect();
         if others.iter().any(|other| *other < known.ledger.id) {

@@ -58,7 +58,7 @@ impl Names {
         if let Some(name) = self.known.get(&id) {
             return Ok(name.clone());
         }
-        let documents = ledger::documents_by(connection, d::ROW_ID, &[Value::Uuid(id)])?;
+        let documents = ledger::readable_documents_by(connection, d::ROW_ID, &[Value::Uuid(id)])?;
         let own = documents.iter().find(|document| document.kind == kind.name).and_then(stem);
         let name = own.or_else(|| documents.iter().find_map(|document| document.reference.clone()));
         let name = name.unwrap_or_else(|| id.to_string());
@@ -113,7 +113,7 @@ fn is_known(
             ControlFlow::Continue(())
         })?;
     }
-    let documents = ledger::documents_by(connection, d::ROW_ID, &rows)?;
+    let documents = ledger::readable_documents_by(connection, d::ROW_ID, &rows)?;
     Ok(documents.iter().any(|document| document.kind == kind.name && kind.anchor == Anchor::FirstRow))
 }
 
@@ -124,5 +124,5 @@ fn document_of(
     said: &str,
 ) -> Result<Option<LedgerDocument>, TargetError> {
     let id = ids::document(kind.name, &format.reference_key(kind.name, said));
-    Ok(ledger::documents(connection, &[id])?.pop())
+    Ok(ledger::readable_documents_by(connection, d::ID, &[Value::Uuid(id)])?.pop())
 }

@@ -186,7 +186,7 @@ fn each_unknown(
     let mut look = |ids: &mut HashSet<Uuid>| -> Result<ControlFlow<()>, TargetError> {
         let mut unknown: HashSet<Uuid> = std::mem::take(ids);
         let wanted: Vec<Uuid> = unknown.iter().copied().collect();
-        for document in ledger::documents_by(ask, d::ROW_ID, &uuids(&wanted))? {
+        for document in ledger::readable_documents_by(ask, d::ROW_ID, &uuids(&wanted))? {
             if let Some(id) = document.row_id.filter(|_| is_of(&document)) {
                 unknown.remove(&id);
             }

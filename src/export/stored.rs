@@ -83,7 +83,7 @@ fn read(format: &dyn Format, mut row: Row, number: usize) -> Result<Stored, &'st
     let table = table.ok_or("the ledger has a part of it in a table that does not exist")?;
     let ids = row.0[r::ROW_IDS].as_bytes().unwrap_or_default();
     let digests = row.0[r::ROW_DIGESTS].as_bytes().unwrap_or_default();
-    if ids.len() % 16 != 0 || ids.len() / 16 * ROW_DIGEST != digests.len() {
+    if !ids.len().is_multiple_of(16) || ids.len() / 16 * ROW_DIGEST != digests.len() {
         return Err("the ledger has not as many digests as rows of it");
     }
     Ok(Stored {

@@ -1,5 +1,8 @@
 //! The ledger's rows as typed values, and back; what they mean is decided above.
 
+pub mod extent;
+pub mod resolve;
+
 use uuid::Uuid;
 
 use crate::format::proof::{Held, HeldFile};
@@ -92,6 +95,13 @@ impl LedgerDocument {
     /// The paths of the document's files, as [`crate::model::RelPath::to_text`] spells them.
     pub fn paths(&self) -> Vec<String> {
         paths(&self.files)
+    }
+
+    /// The paths with the times at which the files were changed last.
+    pub fn times(&self) -> Vec<(String, Option<Instant>)> {
+        let Ok(serde_json::Value::Array(files)) = serde_json::from_str(&self.files) else { return Vec::new() };
+        let time = |file: &serde_json::Value| file["modified"].as_str().and_then(Instant::from_fixed);
+        files.iter().filter_map(|file| Some((file["path"].as_str()?.to_owned(), time(file)))).collect()
     }
 
     /// How many notes have this code.
@@ -251,6 +261,19 @@ pub fn documents_by(
     }
     let rows = select_all(connection, &DOCUMENTS, &Filter::In { column, values })?;
     rows.iter().map(LedgerDocument::from_row).collect()
+}
+
+/// As [`documents_by`]; rows that transload did not write are passed over.
+pub fn readable_documents_by(
+    connection: &mut dyn Connection,
+    column: usize,
+    values: &[Value],
+) -> Result<Vec<LedgerDocument>, TargetError> {
+    if values.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = select_all(connection, &DOCUMENTS, &Filter::In { column, values })?;
+    Ok(rows.iter().filter_map(|row| LedgerDocument::from_row(row).ok()).collect())
 }
 
 pub fn rejects(connection: &mut dyn Connection, ids: &[Uuid]) -> Result<Vec<LedgerReject>, TargetError> {

@@ -1,16 +1,20 @@
 //! Counting: what became of every file and document of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::model::{Document, DocumentOutcome, FileLayout, Reject, SourceFile, Summary};
 use crate::source::{FileProblem, ProblemKind, ReadProblem, Warning};
 
+use super::repair::{RepairOutcome, Repaired};
 use super::write::Done;
 
 /// Findings and warnings that are kept with their text; beyond that they are only counted.
 const MOST_FINDINGS: usize = 1_000;
+/// Rows that repairs touched and that are listed one by one.
+const MOST_CHANGES: usize = 10_000;
 
 /// One thing that somebody should look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -69,6 +73,9 @@ pub struct Account {
     pub findings: Vec<Finding>,
     /// The rejects among them.
     pub rejects: Vec<Reject>,
+    /// Of a run that repairs: what became of each document.
+    pub repairs: Vec<Repaired>,
+    listed_changes: usize,
     pub warnings: Vec<Warning>,
     pub warning_counts: BTreeMap<&'static str, u64>,
 }
@@ -153,6 +160,9 @@ impl Account {
 
     /// A document that was written, or refused on the way.
     pub fn done(&mut self, document: &Document, bytes: u64, done: &Done) {
+        if let Some(repaired) = &done.repaired {
+            self.repaired((**repaired).clone());
+        }
         if let Some(problem) = &done.problem {
             return self.failed(document, problem);
         }
@@ -169,8 +179,34 @@ impl Account {
         if let Some(reject) = &done.reject {
             self.reject(reject, done.accepted);
         }
+        if let Some(why) = &done.refused {
+            self.finding(What::Failed, document.path().to_string(), format!("it cannot be repaired: {why}"));
+        }
         if let Some(found) = &done.conflict {
             self.finding(What::Conflict, document.path().to_string(), found.clone());
+        }
+    }
+
+    fn repaired(&mut self, mut repaired: Repaired) {
+        repaired.changes.truncate(MOST_CHANGES.saturating_sub(self.listed_changes));
+        self.listed_changes += repaired.changes.len();
+        self.repairs.push(repaired);
+    }
+
+    /// Documents that were to be repaired and that the source does not have any more, or that could
+    /// not be read.
+    pub fn not_met<'a>(&mut self, documents: impl Iterator<Item = &'a Uuid>) {
+        let met: HashSet<Uuid> = self.repairs.iter().map(|repaired| repaired.document).collect();
+        for document in documents.filter(|document| !met.contains(document)) {
+            self.repairs.push(Repaired {
+                document: *document,
+                kind: "",
+                file: String::new(),
+                outcome: RepairOutcome::Unread,
+                detail: Some("its files are gone, or could not be read".into()),
+                rows: Vec::new(),
+                changes: Vec::new(),
+            });
         }
     }
 
@@ -221,6 +257,7 @@ impl Account {
     pub fn sort(&mut self) {
         self.findings.sort_by(|a, b| (&a.file, &a.text).cmp(&(&b.file, &b.text)));
         self.rejects.sort_by(|a, b| a.file().cmp(b.file()));
+        self.repairs.sort_by(|a, b| (&a.file, a.document).cmp(&(&b.file, b.document)));
         self.warnings.sort_by(|a, b| a.path.cmp(&b.path));
     }
 }

@@ -68,6 +68,7 @@ impl<'a> Claims<'a> {
             Seen::Large(streamed) => (&streamed.source.document, &streamed.source.standing),
             Seen::Rejected { document, standing, .. } => (document, standing),
             Seen::Unchanged { document, .. } | Seen::Failed { document, .. } => (document, &Standing::Holds),
+            Seen::Touched(source) => (&source.document, &Standing::Holds),
         };
         let earlier = self.first_of(document);
         let first = match standing {

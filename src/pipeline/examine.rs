@@ -14,23 +14,45 @@ use super::item::{Loaded, Source, Standing, Streamed};
 /// What the ledger knows of a document before it is read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known {
-    pub digest: [u8; 32],
+    /// Of what was loaded; `None` if the document is to be written whatever that was.
+    pub digest: Option<[u8; 32]>,
     pub base_time: Instant,
-    /// Its files, as [`RelPath::to_text`] spells them.
-    pub paths: Vec<String>,
+    /// Its files, as [`RelPath::to_text`] spells them, and when each was changed last.
+    pub files: Vec<(String, Option<Instant>)>,
     /// Whether its content was refused since it was loaded.
     pub rejected: bool,
     /// Whether an earlier version wrote its rows in the ledger, without a seal.
     pub unsealed: bool,
 }
 
+impl Known {
+    /// Whether the ledger has other times of the document's files.
+    fn is_touched(&self, document: &Document, reading: &Reading) -> bool {
+        let now =
+            document.files.iter().zip(&reading.files).map(|(file, read)| (file.path.to_text(), Some(read.modified)));
+        !now.into_iter().all(|file| self.files.contains(&file))
+    }
+}
+
 /// What reading and decoding made of a document.
 pub enum Seen {
     Loaded(Box<Loaded>),
     Large(Box<Streamed>),
-    Rejected { document: Document, reject: Box<Reject>, standing: Standing },
-    Unchanged { document: Document, bytes: u64 },
-    Failed { document: Document, problem: ReadProblem },
+    Rejected {
+        document: Document,
+        reject: Box<Reject>,
+        standing: Standing,
+    },
+    Unchanged {
+        document: Document,
+        bytes: u64,
+    },
+    /// Unchanged but for the times of its files.
+    Touched(Box<Source>),
+    Failed {
+        document: Document,
+        problem: ReadProblem,
+    },
 }
 
 /// Reads and decodes documents; shared by rayon's workers.
@@ -51,8 +73,12 @@ impl Examiner<'_> {
             Err(problem) => return Seen::Failed { document, problem },
         };
         let standing = known.map(|known| self.standing(&document, known));
-        let is_same = |known: &Known| known.digest == reading.digest && !known.rejected;
+        let is_same = |known: &Known| known.digest == Some(reading.digest) && !known.rejected;
         if known.is_some_and(is_same) && standing == Some(Standing::Holds) {
+            let base_time = known.map_or(Instant(0), |known| known.base_time);
+            if known.is_some_and(|known| known.is_touched(&document, &reading)) {
+                return Seen::Touched(Box::new(Source::new(document, &reading, base_time, standing)));
+            }
             let bytes = reading.files.iter().map(|file| file.size).sum();
             return Seen::Unchanged { document, bytes };
         }
@@ -81,10 +107,11 @@ impl Examiner<'_> {
 
     /// Whether this document is the one that the ledger has.
     fn standing(&self, document: &Document, known: &Known) -> Standing {
-        if document.files.iter().any(|file| known.paths.contains(&file.path.to_text())) {
+        let mut held = document.files.iter().map(|file| file.path.to_text());
+        if held.any(|held| known.files.iter().any(|(path, _)| *path == held)) {
             return Standing::Holds;
         }
-        let paths = known.paths.iter().map(|path| RelPath::from_text(path));
+        let paths = known.files.iter().map(|(path, _)| RelPath::from_text(path));
         let there = |path: &RelPath| self.root.join(path.as_path()).symlink_metadata().is_ok();
         paths.into_iter().find(there).map_or(Standing::Open, |path| Standing::Taken(path.to_string()))
     }

@@ -12,6 +12,8 @@ pub enum Item {
     /// Too large to be held: the writer decodes it in parts within its own transaction.
     Stream(Box<Streamed>),
     Reject(Box<Rejected>),
+    /// Its content is what was loaded; only the ledger's times of its files are not.
+    Touch(Box<Source>),
 }
 
 /// What is known of a document's content, whichever way it is written.
@@ -151,6 +153,7 @@ impl Item {
             Item::Load(loaded) => &loaded.source.document,
             Item::Stream(streamed) => &streamed.source.document,
             Item::Reject(rejected) => &rejected.document,
+            Item::Touch(source) => &source.document,
         }
     }
 
@@ -165,6 +168,7 @@ impl Item {
             Item::Load(loaded) => (loaded.rows().max(1), loaded.weight() + loaded.source.files.len() + 200),
             Item::Stream(_) => (usize::MAX, usize::MAX),
             Item::Reject(rejected) => (1, rejected.reject.key.len() + 200),
+            Item::Touch(source) => (1, source.files.len() + 200),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! `run` is the whole of it from the lock to the closing row; `phase` wires the threads of one
 //! phase; `examine` and `claims` decide what a document is; `write` puts batches into the database.
+//! A repair is a run over a few documents, whose rows are made equal to their files (`repair`).
 
 mod account;
 mod batch;
@@ -13,6 +14,7 @@ mod options;
 mod phase;
 mod reject_files;
 mod removed;
+mod repair;
 mod run;
 mod scan;
 mod write;
@@ -21,6 +23,7 @@ pub use account::{Account, Finding, LayoutTally, What};
 pub use export_rejects::{export_rejects, ExportRejectsError, ExportedRejects};
 pub use options::{Mode, Options, Prefer, Removed};
 pub use reject_files::RejectFileError;
+pub use repair::{Action, Change, Repair, RepairOutcome, Repaired, RowCount};
 pub use run::{migrate, Job, Report, RunError};
 pub use scan::{scan, ScanError, ScanReport};
 pub use write::WriteError;

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 use uuid::Uuid;
 
-use crate::model::DocumentKind;
+use crate::model::{Document, DocumentKind};
+
+use super::repair::Repair;
 
 /// Which side wins where rows were edited in the database and their file has changed as well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,4 +62,20 @@ pub struct Options {
     pub count_first: bool,
     /// Where reject files go; never below the source.
     pub rejects_directory: PathBuf,
+    /// If given, the run is a repair of these documents and nothing else.
+    pub repair: Option<Repair>,
+}
+
+impl Options {
+    /// Whether the run is about some documents only.
+    pub fn is_narrowed(&self) -> bool {
+        self.documents.is_some() || self.repair.is_some()
+    }
+
+    /// Whether the run is about this document, as far as its id says.
+    pub fn wants(&self, document: &Document) -> bool {
+        let has = |is_there: &dyn Fn(&Uuid) -> bool| is_there(&document.id) || is_there(&document.twin_id());
+        self.documents.as_ref().is_none_or(|documents| has(&|id| documents.contains(id)))
+            && self.repair.as_ref().is_none_or(|repair| has(&|id| repair.documents.contains_key(id)))
+    }
 }

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::exec::{crew, CrewError, Halt, Progress, Snapshot, Stop, PAUSES};
 use crate::format::Format;
 use crate::model::digest::Seal;
+use crate::model::ledger::documents;
 use crate::model::{Document, DocumentKind, Instant, Phase};
 use crate::source::{self, Found, Meaning, WalkError, WalkOptions, Walker};
 use crate::target::{Durability, Holder, Lock, LockError, TargetError};
@@ -86,6 +87,8 @@ pub fn run(
         Phase::Memory => &job.writers[..1],
         // So do two users' files in one clerk id, where the database decides about it.
         Phase::Users if !job.env.fresh => &job.writers[..1],
+        // One repair may put right what another one wants.
+        _ if job.env.repairs.is_some() => &job.writers[..1],
         _ => job.writers,
     };
     job.progress.set_phase(phase);
@@ -228,8 +231,8 @@ pub fn walk_phase(
     let classify = |path: &_| format.classify(path);
     let phase_of_directory = |path: &_| format.phase_of_directory(path);
     let meaning = Meaning { classify: &classify, phase_of_directory: &phase_of_directory };
-    // With `documents`, nothing else exists for the run.
-    let everything = options.documents.is_none();
+    // Where some documents are named, nothing else exists for the run.
+    let everything = !options.is_narrowed();
     walker.walk(&meaning, phase, &mut |found| match found {
         Found::Document(document) if !options.kinds.contains(&document.kind) => {
             let layout = not_asked_for(document.kind);
@@ -243,12 +246,8 @@ pub fn walk_phase(
                 ControlFlow::Continue(())
             }
         }
-        Found::Document(document) => match &options.documents {
-            Some(wanted) if !wanted.contains(&document.id) && !wanted.contains(&document.twin_id()) => {
-                ControlFlow::Continue(())
-            }
-            _ => each(Met::Document(document)),
-        },
+        Found::Document(document) if !options.wants(&document) => ControlFlow::Continue(()),
+        Found::Document(document) => each(Met::Document(document)),
         _ if !everything => ControlFlow::Continue(()),
         Found::NotMigrated { layout, file } => {
             let bytes = file.size;
@@ -277,7 +276,9 @@ fn read(
     chunks: Receiver<Vec<Document>>,
     batches: Sender<Vec<Item>>,
 ) -> Result<(), PhaseError> {
-    let mut batcher = Batcher::new(job.options.batch_rows, job.options.batch_bytes);
+    // A repair is a transaction of its own.
+    let batch_rows = if job.env.repairs.is_some() { 1 } else { job.options.batch_rows };
+    let mut batcher = Batcher::new(batch_rows, job.options.batch_bytes);
     for chunk in chunks {
         if job.stop.requested().is_some() {
             break;
@@ -295,6 +296,7 @@ fn read(
             .iter()
             .filter_map(|seen| match seen {
                 Seen::Unchanged { document, .. } => Some(document.id).filter(is_unsealed),
+                Seen::Touched(source) => Some(source.document.id).filter(is_unsealed),
                 _ => None,
             })
             .collect();
@@ -322,6 +324,9 @@ fn known(job: &PhaseJob, chunk: &[Document]) -> Result<HashMap<Uuid, Known>, Tar
         return Ok(HashMap::new());
     }
     let ids: Vec<Uuid> = chunk.iter().map(|document| document.id).collect();
+    if job.env.repairs.is_some() {
+        return known_to_repair(job, &ids);
+    }
     let no_rejects = job.env.no_rejects;
     let (held, rejects) = write::retried(job.env, job.look_ups, Durability::Full, |connection| {
         let rejects = if no_rejects { Vec::new() } else { ledger::rejects(connection, &ids)? };
@@ -329,11 +334,24 @@ fn known(job: &PhaseJob, chunk: &[Document]) -> Result<HashMap<Uuid, Known>, Tar
     })?;
     let rejects: HashSet<Uuid> = rejects.into_iter().map(|held| held.document).collect();
     let known = |held: LedgerDocument| {
-        let (paths, rejected, unsealed) = (held.paths(), rejects.contains(&held.id), held.seal == Seal::Missing);
-        let digest = held.digest.try_into().ok()?;
-        Some((held.id, Known { digest, base_time: held.base_time, paths, rejected, unsealed }))
+        let (files, rejected, unsealed) = (held.times(), rejects.contains(&held.id), held.seal == Seal::Missing);
+        let digest = Some(held.digest.try_into().ok()?);
+        Some((held.id, Known { digest, base_time: held.base_time, files, rejected, unsealed }))
     };
     Ok(held.into_iter().filter_map(known).collect())
+}
+
+/// As [`known`], for documents that are written again whatever the ledger says of them. A row of it
+/// that somebody edited says nothing.
+fn known_to_repair(job: &PhaseJob, ids: &[Uuid]) -> Result<HashMap<Uuid, Known>, TargetError> {
+    let held = write::retried(job.env, job.look_ups, Durability::Full, |connection| {
+        ledger::readable_documents_by(connection, documents::ID, &ledger::uuids(ids))
+    })?;
+    let known = |held: LedgerDocument| {
+        let (files, base_time) = (held.times(), held.base_time);
+        (held.id, Known { digest: None, base_time, files, rejected: false, unsealed: false })
+    };
+    Ok(held.into_iter().filter(|held| held.seal != Seal::Broken).map(known).collect())
 }
 
 /// What has to be written of a document; the rest is accounted for here.
@@ -345,6 +363,7 @@ fn sort(job: &PhaseJob, claims: &mut Claims, seen: Seen) -> Option<Item> {
         Seen::Rejected { document, reject, .. } => {
             Some(Item::Reject(Box::new(Rejected { reject: *reject, document, saved: false })))
         }
+        Seen::Touched(source) => Some(Item::Touch(source)),
         Seen::Unchanged { document, bytes } => {
             account(&|account| account.unchanged(&document, bytes));
             job.progress.add_done(document.files.len() as u64, bytes);
@@ -369,6 +388,7 @@ fn write(job: &PhaseJob, connection: &Shared, batches: Receiver<Vec<Item>>) -> R
                 Item::Load(loaded) => loaded.source.bytes,
                 Item::Stream(streamed) => streamed.source.bytes,
                 Item::Reject(rejected) => rejected.reject.bytes,
+                Item::Touch(source) => source.bytes,
             };
             account.done(document, bytes, done);
             job.progress.add_done(document.files.len() as u64, bytes);

@@ -29,6 +29,8 @@ use super::options::{Mode, Options};
 use super::phase::{self, walk_phase, Met, PhaseError, PhaseJob};
 use super::reject_files::RejectFiles;
 use super::removed::settle_removed;
+use super::repair::saved::SavedRows;
+use super::write::repair::Repairs;
 use super::write::{locked, retried, Env, Shared, WriteError};
 
 /// How long a legacy writer may hold its lock before its file counts as unreadable.
@@ -66,6 +68,8 @@ pub struct Report {
     pub stopped: Option<Signal>,
     /// Where the rejects of this run are, if there are any.
     pub rejects_directory: Option<PathBuf>,
+    /// Where the rows are that repairs replaced, if there were any.
+    pub saved: Option<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +125,7 @@ pub fn migrate(job: &Job) -> Result<Report, RunError> {
 
 /// Whether there is anything to load at all.
 fn has_documents(format: &'static dyn Format, options: &Options, walker: &mut Walker) -> Result<bool, WalkError> {
-    let mut found = options.documents.is_some();
+    let mut found = options.is_narrowed();
     for phase in Phase::ALL {
         if found {
             break;
@@ -183,7 +187,8 @@ impl<'a> Run<'a> {
     fn go(&mut self, walker: &mut Walker, lock: &mut Box<dyn Lock>) -> Result<Report, RunError> {
         let job = self.job;
         let options = job.options;
-        let (fresh, no_rejects) = self.is_fresh()?;
+        // A repair looks at everything.
+        let (fresh, no_rejects) = if options.repair.is_some() { (false, false) } else { self.is_fresh()? };
         let examiner = Examiner {
             format: job.format,
             root: job.source,
@@ -198,6 +203,10 @@ impl<'a> Run<'a> {
             part_bytes: options.batch_bytes,
         };
         let reject_files = RejectFiles::new(job.source, &options.rejects_directory, self.id, self.dry_run);
+        let repairs = options
+            .repair
+            .as_ref()
+            .map(|repair| Repairs::new(repair, SavedRows::new(&repair.directory, self.id, self.dry_run)));
         let lost = AtomicBool::new(false);
         let env = Env {
             format: job.format,
@@ -209,6 +218,7 @@ impl<'a> Run<'a> {
             no_rejects,
             dry_run: self.dry_run,
             reject_files: &reject_files,
+            repairs: repairs.as_ref(),
             stop: job.stop,
             lost: &lost,
         };
@@ -247,10 +257,13 @@ impl<'a> Run<'a> {
                 .and_then(|noted| is_kept(&account, noted))?;
         }
         let stopped = job.stop.requested();
-        if stopped.is_none() && options.documents.is_none() && !(fresh && no_rejects) {
+        if stopped.is_none() && !options.is_narrowed() && !(fresh && no_rejects) {
             retried(&env, &self.main, Durability::Full, |connection| connection.ping())?;
             let mut connection = locked(&self.main);
             settle_removed(job.format, options, job.source, &mut **connection, &mut account)?;
+        }
+        if let (Some(repair), None) = (&options.repair, stopped) {
+            account.not_met(repair.documents.keys());
         }
         account.summary.check()?;
         account.sort();
@@ -264,6 +277,7 @@ impl<'a> Run<'a> {
             seconds: 0.0,
             stopped,
             rejects_directory: rejects.then(|| reject_files.directory().to_owned()),
+            saved: repairs.as_ref().and_then(|repairs| repairs.saved.path()).map(Path::to_owned),
         })
     }
 

@@ -134,7 +134,9 @@ fn examine(examiner: &Examiner, claims: &mut Claims, chunk: Vec<Document>, accou
                 progress.add_done(document.files.len() as u64, 0);
                 continue;
             }
-            Seen::Large(_) | Seen::Unchanged { .. } => unreachable!("large ones are finished, and nothing is known"),
+            Seen::Large(_) | Seen::Unchanged { .. } | Seen::Touched(_) => {
+                unreachable!("large ones are finished, and nothing is known")
+            }
         };
         account.done(&document, bytes, &done);
         progress.add_done(document.files.len() as u64, bytes);

@@ -127,6 +127,11 @@ pub trait Connection: Send {
     /// Begins a transaction, or a savepoint within the one that is open: transactions nest.
     fn begin(&mut self) -> Result<(), TargetError>;
 
+    /// As [`Self::begin`], such that an outermost transaction reads one state of the database, and
+    /// fails ([`TargetErrorKind::Transient`]) rather than write a row that somebody else has
+    /// changed since.
+    fn begin_guarded(&mut self) -> Result<(), TargetError>;
+
     /// Ends what the last `begin` began, keeping its work.
     ///
     /// # Errors

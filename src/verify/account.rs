@@ -71,8 +71,8 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Counts a document's final judgement.
-    pub fn document(&mut self, order: Order, checked: Checked) {
+    /// Counts a document's final judgement; returns whether all of its differences are waived.
+    pub fn document(&mut self, order: Order, checked: Checked) -> bool {
         let Checked { document, judged, .. } = checked;
         let kind = document.kind.name;
         self.documents.count(judged.verdict);
@@ -104,6 +104,7 @@ impl<'a> Account<'a> {
             };
             self.list(order, listed);
         }
+        all_waived
     }
 
     /// Counts differences that are no document's, or one's; returns how many are waived.

@@ -17,6 +17,7 @@ use crate::target::{select_all, Connection, Filter, TargetError};
 
 use super::judge::{judge, Judged, Sides};
 use super::large;
+use super::leaves::{of_files, of_rows, Both};
 use super::outcome::Verdict;
 use super::resolve::{resolve, Resolved};
 use super::stored::{self, Rows, Stored};
@@ -29,6 +30,8 @@ pub struct Judge<'a> {
     pub zone: TimeZone,
     /// How many differences of a document are kept.
     pub most: usize,
+    /// Whether a receipt is wanted.
+    pub receipt: bool,
 }
 
 /// A document with its judgement.
@@ -40,6 +43,8 @@ pub struct Checked {
     /// What was compared: the files' digest and the rows'. Two equal ones are one state.
     pub state: State,
     pub bytes: u64,
+    /// For the receipt, where one is wanted.
+    pub leaves: Both,
 }
 
 /// A state of both sides.
@@ -150,7 +155,8 @@ impl Judge<'_> {
                     let judged = Judged::listed(Verdict::Unreadable, problem.to_string());
                     let state = State::default();
                     let document = document.clone();
-                    results.push(Checked { document, judged, accounted: Vec::new(), state, bytes: 0 });
+                    let leaves = Both::default();
+                    results.push(Checked { document, judged, accounted: Vec::new(), state, bytes: 0, leaves });
                     continue;
                 }
             };
@@ -179,7 +185,17 @@ impl Judge<'_> {
                 modified: reading.files.iter().map(|file| file.modified).max(),
             };
             let bytes = reading.bytes();
-            results.push(Checked { document: document.clone(), judged, accounted, state, bytes });
+            let leaves = match (self.receipt, judged.verdict) {
+                (true, Verdict::Rejected) => {
+                    Both { file: None, database: of_rows(self.format, document, stored_here, &rows) }
+                }
+                (true, _) => Both {
+                    file: of_files(self, document, &reading),
+                    database: of_rows(self.format, document, stored_here, &rows),
+                },
+                (false, _) => Both::default(),
+            };
+            results.push(Checked { document: document.clone(), judged, accounted, state, bytes, leaves });
         }
         Ok(results)
     }

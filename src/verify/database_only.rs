@@ -15,6 +15,7 @@ use super::batch::{Checked, State};
 use super::census::{self, Census};
 use super::compare::{Comparison, Mode};
 use super::judge::Judged;
+use super::leaves::{of_rows, Both};
 use super::outcome::{Cause, Difference, Moved, Verdict};
 use super::resolve::Resolved;
 use super::run::Job;
@@ -67,7 +68,12 @@ pub fn documents(
             }
             let judged = only_in_database(job, document, there.len());
             let state = State { rows: there.len() as u128, ..State::default() };
-            let checked = Checked { document: document.clone(), judged, accounted: there, state, bytes: 0 };
+            let database = match job.options.receipt {
+                true => stored.get(&document.id).and_then(|stored| of_rows(job.format, document, stored, &rows)),
+                false => None,
+            };
+            let leaves = Both { file: None, database };
+            let checked = Checked { document: document.clone(), judged, accounted: there, state, bytes: 0, leaves };
             suspects.push(Suspect::unwalked(Order(Order::LAST - 1, number * CHUNK as u64 + at), checked));
         }
     }

@@ -22,7 +22,9 @@ use super::batch::{Checked, Judge, State};
 use super::compare::{Comparison, Here, Mode};
 use super::ids::{IdMap, IdSet};
 use super::judge::{self, Judged};
+use super::leaves::{self, of_files, Both};
 use super::outcome::Cause;
+use super::receipt::{DocumentHash, Leaf};
 use super::resolve::{resolve, Resolved};
 use super::stored::{is_sealed, part_of, Rows, Stored};
 
@@ -60,8 +62,8 @@ enum Feed {
         value: Node,
     },
     Forged(String),
-    /// How many parts there were.
-    End(usize),
+    /// How many parts there were, and the document for the receipt.
+    End(usize, Option<Leaf>),
 }
 
 /// Judges it. `claimed`: another file has its key.
@@ -80,19 +82,21 @@ pub fn judge(
     let mut state = State { files: Some(reading.digest), rows: 0, modified };
     let twin = stored.get(&document.twin_id());
     if let Some(judged) = judge::rejected_as_is(held, twin, &reading) {
-        return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes });
+        let leaves = Both::default();
+        return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes, leaves });
     }
     if claimed {
         let resolved = Resolved::default();
         let comparison = Comparison::new(judge.format, &document, Mode::Unrecorded, &resolved, judge.most);
         let judged = judge::claimed_document(comparison, held);
-        return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes });
+        return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes, leaves: Both::default() });
     }
     let files: Vec<(RelPath, FileRole)> = document.files.iter().map(|file| (file.path.clone(), file.role)).collect();
     let flow = Flow { judge, document: &document, reading: &reading, stored: held, files: &files };
-    let (judged, accounted, rows) = flow.run(connection)?;
+    let (judged, accounted, rows, database) = flow.run(connection)?;
     state.rows = rows;
-    Ok(Checked { document, judged, accounted, state, bytes })
+    let file = if judge.receipt { of_files(judge, &document, &reading) } else { None };
+    Ok(Checked { document, judged, accounted, state, bytes, leaves: Both { file, database } })
 }
 
 struct Flow<'a> {
@@ -103,7 +107,7 @@ struct Flow<'a> {
     files: &'a [(RelPath, FileRole)],
 }
 
-type Found = (Judged, Vec<(&'static str, Uuid)>, u128);
+type Found = (Judged, Vec<(&'static str, Uuid)>, u128, Option<Leaf>);
 
 impl Flow<'_> {
     fn expect(&self, take: &mut dyn FnMut(Expected) -> ControlFlow<()>) -> Result<(), Unexpected> {
@@ -142,7 +146,12 @@ impl Flow<'_> {
         if mode == Mode::Unrecorded {
             let derived = first.as_ref().is_some_and(|first| rows.get(first.table, first.id).is_some());
             if own.is_none() && !derived {
-                return Ok((judge::missing_document(self.stored, begun.as_ref().err(), comparison), Vec::new(), 0));
+                return Ok((
+                    judge::missing_document(self.stored, begun.as_ref().err(), comparison),
+                    Vec::new(),
+                    0,
+                    None,
+                ));
             }
             if derived {
                 let detail = "the document's rows are there, and the ledger does not know it";
@@ -288,6 +297,8 @@ impl Flow<'_> {
         };
         // Both closures below look at the part under way.
         let part: std::cell::RefCell<(Vec<Entry>, HashMap<Uuid, usize>)> = Default::default();
+        let mut hash = DocumentHash::new(self.document.id, held.kind.name, held.key.clone());
+        let numbers: Vec<usize> = held.files.iter().map(|file| hash.file(file.path.to_text(), file.role.0)).collect();
         let mut number = 0;
         let mut failed = None;
         let gone = std::cell::Cell::new(false);
@@ -320,6 +331,9 @@ impl Flow<'_> {
                 }
             },
             &mut |piece| {
+                if self.judge.receipt {
+                    leaves::add(&mut hash, &numbers, &piece);
+                }
                 match piece {
                     Piece::Item { row, value, .. } | Piece::Line { row, value, .. } => {
                         let (entries, by_id) = &mut *part.borrow_mut();
@@ -354,7 +368,8 @@ impl Flow<'_> {
                 }
             }
         }
-        let _ = feed.send(Feed::End(number));
+        let leaf = self.judge.receipt.then(|| hash.finish());
+        let _ = feed.send(Feed::End(number, leaf));
         Ok(if gone.get() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
@@ -403,6 +418,9 @@ impl Flow<'_> {
     }
 }
 
+/// A row with whether it is not what was written.
+type Partner = (Row, Option<bool>);
+
 /// Brings what the file wants and what the database has together as both flow past.
 struct Pairing<'a> {
     comparison: Comparison<'a>,
@@ -412,10 +430,11 @@ struct Pairing<'a> {
     open: Vec<Expected>,
     whole: Vec<(usize, Node)>,
     /// The document's first row as the file wants it, with the one that there is and whether it moved.
-    first: Option<(Expected, Option<(Row, Option<bool>)>)>,
+    first: Option<(Expected, Option<Partner>)>,
     /// Rows of the document that its residue does not name.
     unnamed: u64,
     parts: Option<usize>,
+    leaf: Option<Leaf>,
     accounted: Vec<(&'static str, Uuid)>,
     rows: u128,
     ended: bool,
@@ -432,6 +451,7 @@ impl<'a> Pairing<'a> {
             first: None,
             unnamed: 0,
             parts: None,
+            leaf: None,
             accounted: Vec::new(),
             rows: 0,
             ended: false,
@@ -500,7 +520,10 @@ impl<'a> Pairing<'a> {
             }
             Ok(Feed::Whole { file, value }) => self.whole.push((file, value)),
             Ok(Feed::Forged(detail)) => self.comparison.ledger(Cause::LedgerForged, RESIDUE.name, detail),
-            Ok(Feed::End(parts)) => self.parts = Some(parts),
+            Ok(Feed::End(parts, leaf)) => {
+                self.parts = Some(parts);
+                self.leaf = leaf;
+            }
             Err(_) => self.ended = true,
         }
         !self.ended
@@ -574,7 +597,7 @@ impl<'a> Pairing<'a> {
             }
         }
         self.comparison.finish();
-        (judge::conclude(self.comparison), self.accounted, self.rows)
+        (judge::conclude(self.comparison), self.accounted, self.rows, self.leaf)
     }
 }
 

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::ledger::extent::Guard;
 use crate::model::summary::FileTally;
 use crate::model::Instant;
+
+use super::receipt::Roots;
 
 /// What became of one document. Every document is in exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -346,6 +349,12 @@ pub struct Outcome {
     pub skipped: u64,
     /// The oldest first.
     pub history: Vec<PastRun>,
+    /// What the files and the database come to, where a receipt was asked for.
+    #[serde(skip)]
+    pub receipt: Option<(Roots, Roots)>,
+    /// The documents that can be repaired, where that was asked for.
+    #[serde(skip)]
+    pub guards: Vec<Guarded>,
     /// How the check ended.
     pub conclusion: Conclusion,
 }
@@ -385,9 +394,19 @@ impl Outcome {
             narrowed: false,
             skipped: 0,
             history: Vec::new(),
+            receipt: None,
+            guards: Vec::new(),
             conclusion: Conclusion::NotChecked(why),
         }
     }
+}
+
+/// A document that is not in order, as it was compared.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guarded {
+    pub document: Uuid,
+    pub verdict: Verdict,
+    pub guard: Guard,
 }
 
 /// How a check ended, and so its exit code.

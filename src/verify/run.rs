@@ -22,7 +22,8 @@ use crate::target::{Connection, Target, TargetError};
 use super::account::{Account, Order};
 use super::batch::{Checked, Judge};
 use super::census::Census;
-use super::outcome::{Conclusion, Outcome, Verdict};
+use super::outcome::{Conclusion, Guarded, Outcome, Verdict};
+use super::receipt::{Leaves, ReceiptError, Roots};
 use super::suspects::{Settled, Suspect, Suspects};
 use super::waivers::Waivers;
 use super::{database_only, history};
@@ -72,6 +73,10 @@ pub struct Options {
     /// How often a suspect may have moved when it is looked at again, until it counts as unsettled.
     pub tries: u32,
     pub waivers: Waivers,
+    /// Whether to hash both sides for a receipt.
+    pub receipt: bool,
+    /// Whether to make guards, by which what differs can be repaired.
+    pub guards: bool,
 }
 
 /// A share of the documents, the same for the same seed.
@@ -97,6 +102,8 @@ pub enum VerifyError {
     Source(#[from] WalkError),
     #[error(transparent)]
     Target(#[from] TargetError),
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
     #[error("stopped by {}", .0.name())]
     Stopped(Signal),
     #[error("a part of the check broke down, which is a mistake in transload")]
@@ -134,6 +141,7 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
         },
         zone: options.zone.clone(),
         most: options.max_differences.max(1),
+        receipt: options.receipt,
     };
     let mut account = Account::new(
         &options.waivers,
@@ -142,7 +150,9 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
         job.format.tables().iter().map(|table| table.name),
     );
     let mut census = Census::new(job.format.tables());
-    let suspects = judge_all(job, &judge, &mut walker, &mut readers, &mut account, &mut census)?;
+    let leaves = options.receipt.then(Leaves::new);
+    let mut guards = Vec::new();
+    let suspects = judge_all(job, &judge, &mut walker, &mut readers, &mut account, &mut census, leaves.as_ref())?;
     let reader = &mut *readers[0];
     let whole = options.sample.is_none() && options.changed_since.is_none();
     let mut suspects = suspects;
@@ -159,7 +169,12 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
     drop(readers);
     for (order, settled) in suspects.settle(job, &judge, &mut *reader, taken)? {
         match settled {
-            Settled::Judged(checked) => account.document(order, *checked),
+            Settled::Judged(checked, guard) => {
+                keep(leaves.as_ref(), &checked)?;
+                let (document, verdict) = (checked.document.id, checked.judged.verdict);
+                let waived = account.document(order, *checked);
+                guards.extend(guard.filter(|_| !waived).map(|guard| Guarded { document, verdict, guard }));
+            }
             Settled::Gone(files) => forget(&mut account.files, files),
         }
     }
@@ -167,7 +182,10 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
         super::orphans::settle(job, &judge, &mut *reader, orphans, &mut account)?;
     }
     stopped(job)?;
-    Ok(outcome(job, account, history, started, clock.elapsed()))
+    let receipt = leaves.map(Leaves::finish).transpose()?;
+    let mut outcome = outcome(job, account, history, started, clock.elapsed(), receipt);
+    outcome.guards = guards;
+    Ok(outcome)
 }
 
 /// A document whose files vanished while it was looked at, and that the database does not have.
@@ -206,6 +224,7 @@ fn judge_all(
     readers: &mut [Box<dyn Connection>],
     account: &mut Account,
     census: &mut Census,
+    leaves: Option<&Leaves>,
 ) -> Result<Suspects, VerifyError> {
     let walked = Mutex::new((FileTally::default(), 0));
     let mut suspects = Suspects::default();
@@ -224,8 +243,7 @@ fn judge_all(
             });
         }
         drop((batches_in, results));
-        take(job, &results_in, account, census, &mut suspects);
-        Ok(())
+        take(job, &results_in, account, census, &mut suspects, leaves)
     });
     result.map_err(VerifyError::from)?;
     stopped(job)?;
@@ -236,7 +254,14 @@ fn judge_all(
 }
 
 /// Takes the results in the order of the walk.
-fn take(job: &Job, results: &Receiver<Results>, account: &mut Account, census: &mut Census, suspects: &mut Suspects) {
+fn take(
+    job: &Job,
+    results: &Receiver<Results>,
+    account: &mut Account,
+    census: &mut Census,
+    suspects: &mut Suspects,
+    leaves: Option<&Leaves>,
+) -> Result<(), VerifyError> {
     let mut early: BTreeMap<u64, Vec<Checked>> = BTreeMap::new();
     let mut next = 0;
     loop {
@@ -246,7 +271,7 @@ fn take(job: &Job, results: &Receiver<Results>, account: &mut Account, census: &
                 (job.tick)(&job.progress.snapshot());
                 continue;
             }
-            Err(crossbeam_channel::RecvTimeoutError::Disconnected) => break,
+            Err(crossbeam_channel::RecvTimeoutError::Disconnected) => return Ok(()),
         };
         while let Some(batch) = early.remove(&next) {
             for (at, checked) in (0..).zip(batch) {
@@ -254,7 +279,10 @@ fn take(job: &Job, results: &Receiver<Results>, account: &mut Account, census: &
                 checked.accounted.iter().for_each(|(table, id)| census.note(table, *id));
                 job.progress.add_done(checked.document.files.len() as u64, checked.bytes);
                 match checked.judged.verdict {
-                    Verdict::Agreed | Verdict::Rejected => account.document(order, checked),
+                    Verdict::Agreed | Verdict::Rejected => {
+                        keep(leaves, &checked)?;
+                        account.document(order, checked);
+                    }
                     _ => suspects.push(Suspect::new(order, checked)),
                 }
             }
@@ -262,6 +290,12 @@ fn take(job: &Job, results: &Receiver<Results>, account: &mut Account, census: &
         }
         (job.tick)(&job.progress.snapshot());
     }
+}
+
+/// Notes what both sides of a judged document come to, for the receipt.
+fn keep(leaves: Option<&Leaves>, checked: &Checked) -> Result<(), ReceiptError> {
+    let Some(leaves) = leaves else { return Ok(()) };
+    checked.leaves.each().try_for_each(|(side, leaf)| leaves.add(side, leaf))
 }
 
 fn judge_batches(
@@ -372,6 +406,7 @@ fn outcome(
     history: Vec<super::outcome::PastRun>,
     started: Instant,
     took: Duration,
+    receipt: Option<(Roots, Roots)>,
 ) -> Outcome {
     let differences = account.take_differences();
     let listed = account.take_listed();
@@ -399,6 +434,8 @@ fn outcome(
         narrowed: job.options.sample.is_some() || job.options.changed_since.is_some(),
         skipped: account.skipped,
         history,
+        receipt,
+        guards: Vec::new(),
         conclusion,
     }
 }

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant as Clock};
 
 use uuid::Uuid;
 
+use crate::ledger::extent::Guard;
 use crate::model::{Class, Document, Instant, Membership, SourceFile};
 use crate::source::{shape_of, FileContent, Reading, Shape};
 use crate::target::{Connection, TargetError};
@@ -22,7 +23,9 @@ use crate::target::{Connection, TargetError};
 use super::account::Order;
 use super::batch::{Checked, Judge, State};
 use super::database_only::only_in_database;
+use super::guards;
 use super::judge::Judged;
+use super::leaves::{of_rows, Both};
 use super::outcome::{Difference, Verdict};
 use super::run::{Job, VerifyError};
 use super::stored::{self, Rows};
@@ -137,7 +140,8 @@ fn short_hash(parts: &[&str]) -> Key {
 
 /// What became of a suspect.
 pub enum Settled {
-    Judged(Box<Checked>),
+    /// With a guard where one is wanted and it can be repaired.
+    Judged(Box<Checked>, Option<Guard>),
     /// Its files vanished, so many that were counted, and the database does not have it.
     Gone(u64),
 }
@@ -187,7 +191,14 @@ impl Suspects {
                     for suspect in looks.look(reader, chunk, now)? {
                         let order = suspect.order;
                         match verdict_of(job, suspect, now) {
-                            Ok(done) => drop(settled.insert(order, done)),
+                            Ok(Settled::Judged(checked, _)) => {
+                                let verdict = checked.judged.verdict;
+                                let wanted = job.options.guards
+                                    && matches!(verdict, Verdict::Different | Verdict::Stale | Verdict::Missing);
+                                let guard = if wanted { guards::of(judge, reader, &checked)? } else { None };
+                                settled.insert(order, Settled::Judged(checked, guard));
+                            }
+                            Ok(gone) => drop(settled.insert(order, gone)),
                             Err(suspect) => left.push(suspect),
                         }
                     }
@@ -418,8 +429,15 @@ fn without_files(job: &Job, reader: &mut dyn Connection, suspect: &mut Suspect) 
     let there: Vec<(&'static str, Uuid)> =
         named().filter(|(table, id)| rows.get(table, *id).is_some()).map(|(table, id)| (table.name, id)).collect();
     let state = State { files: None, rows: there.len() as u128, modified: None };
+    let leaves = match job.options.receipt {
+        true => {
+            let database = stored.get(&document.id).and_then(|stored| of_rows(job.format, document, stored, &rows));
+            Both { file: None, database }
+        }
+        false => Both::default(),
+    };
     let judged = only_in_database(job, document, there.len());
-    let checked = Checked { document: document.clone(), judged, accounted: there, state, bytes: 0 };
+    let checked = Checked { document: document.clone(), judged, accounted: there, state, bytes: 0, leaves };
     suspect.look(checked, Clock::now());
     Ok(())
 }
@@ -428,7 +446,7 @@ fn without_files(job: &Job, reader: &mut dyn Connection, suspect: &mut Suspect) 
 fn verdict_of(job: &Job, mut suspect: Suspect, against: Against) -> Result<Settled, Suspect> {
     let checked = &suspect.checked;
     if is_fine(checked) {
-        return Ok(Settled::Judged(suspect.checked));
+        return Ok(Settled::Judged(suspect.checked, None));
     }
     if against == Against::Before {
         return Err(suspect);
@@ -439,14 +457,14 @@ fn verdict_of(job: &Job, mut suspect: Suspect, against: Against) -> Result<Settl
     let max_lag = job.options.max_lag;
     let is_still = suspect.still_since.elapsed() >= STILL.min(max_lag);
     if is_still && !may_be_on_its_way(checked, max_lag) {
-        return Ok(Settled::Judged(suspect.checked));
+        return Ok(Settled::Judged(suspect.checked, None));
     }
     let stands = |since: &Clock| since.elapsed() > max_lag;
     if suspect.standing.values().any(stands) {
         if !suspect.standing.values().all(stands) {
             keep_what_stands(&mut suspect, max_lag);
         }
-        return Ok(Settled::Judged(suspect.checked));
+        return Ok(Settled::Judged(suspect.checked, None));
     }
     if suspect.moves < job.options.tries || suspect.since.elapsed() <= max_lag {
         return Err(suspect);
@@ -454,7 +472,7 @@ fn verdict_of(job: &Job, mut suspect: Suspect, against: Against) -> Result<Settl
     let moved = suspect.moves;
     let text = format!("it did not agree, and it moved {moved} times while it was looked at");
     suspect.checked.judged = Judged::listed(Verdict::Unsettled, text);
-    Ok(Settled::Judged(suspect.checked))
+    Ok(Settled::Judged(suspect.checked, None))
 }
 
 /// Whether one side may still follow the other: the file was written a moment ago, or it is not

@@ -59,9 +59,11 @@ pub fn all() -> Vec<Forgery> {
                 forgeries.push(Forgery::Column(table, at, How::Null));
             }
             if ["files", "notes", "data"].contains(&column.name) {
-                for edit in
-                    [Edit::DeepLetter, Edit::MemberMore, Edit::MemberLess, Edit::MemberRenamed, Edit::ItemsSwapped]
-                {
+                // What a reject says of its files is a list of texts.
+                let has_maps = table.name != "rejects";
+                let of_maps = [Edit::MemberMore, Edit::MemberLess, Edit::MemberRenamed];
+                let edits = [Edit::DeepLetter, Edit::ItemsSwapped].into_iter().chain(of_maps);
+                for edit in edits.filter(|edit| has_maps || !of_maps.contains(edit)) {
                     forgeries.push(Forgery::Column(table, at, How::Json(edit)));
                 }
             }

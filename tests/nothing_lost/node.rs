@@ -80,6 +80,26 @@ impl Node {
     }
 }
 
+/// On one line, without blanks.
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let quoted = |text: &str| serde_json::to_string(text).expect("text is JSON");
+        match self {
+            Node::Bare(spelling) => f.write_str(spelling),
+            Node::Text(text) => f.write_str(&quoted(text)),
+            Node::List(items) => {
+                let items: Vec<String> = items.iter().map(Node::to_string).collect();
+                write!(f, "[{}]", items.join(","))
+            }
+            Node::Map(members) => {
+                let members: Vec<String> =
+                    members.iter().map(|(name, value)| format!("{}:{value}", quoted(name))).collect();
+                write!(f, "{{{}}}", members.join(","))
+            }
+        }
+    }
+}
+
 /// An object's members as they stand; two of one name are both kept.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 

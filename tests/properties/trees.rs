@@ -89,6 +89,7 @@ fn options(root: &Path, batch_rows: usize, batch_bytes: usize, whole_bytes: u64)
         mode: Mode::Real,
         count_first: false,
         rejects_directory: root.join("rejects"),
+        repair: None,
     }
 }
 

@@ -29,6 +29,8 @@ pub fn options() -> Options {
         max_unsettled: 0.005,
         tries: 4,
         waivers: Waivers::default(),
+        receipt: false,
+        guards: false,
     }
 }
 

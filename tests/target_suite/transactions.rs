@@ -129,3 +129,20 @@ pub fn in_transaction_rolls_back_what_failed(target: &dyn Target) {
     assert_eq!(worked.unwrap(), 1);
     assert_eq!(ids(&mut *connection, &USERS), [2]);
 }
+
+pub fn a_guarded_transaction_is_one_like_any_other(target: &dyn Target) {
+    let mut connection = connect(target);
+    connection.begin_guarded().unwrap();
+    connection.insert(&USERS, &[user(1)]).unwrap();
+    connection.begin_guarded().unwrap();
+    connection.insert(&USERS, &[user(2)]).unwrap();
+    connection.rollback().unwrap();
+    assert_eq!(connection.update(&USERS, &[user(1)]).unwrap(), 1);
+    connection.commit().unwrap();
+    assert_eq!(ids(&mut *connection, &USERS), [1]);
+    connection.begin_guarded().unwrap();
+    connection.insert(&USERS, &[user(1)]).unwrap_err();
+    connection.commit().unwrap_err();
+    connection.insert(&USERS, &[user(3)]).unwrap();
+    assert_eq!(ids(&mut *connect(target), &USERS), [1, 3]);
+}

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::repair::Told;
 use crate::cli::json::write_line;
 use crate::model::summary::FileTally;
 use crate::verify::outcome::{Conclusion, Difference, Documents, Listed, Outcome, TableCount, WaiverUse};
@@ -13,8 +14,9 @@ use crate::verify::outcome::{Conclusion, Difference, Documents, Listed, Outcome,
 const VERSION: u32 = 1;
 
 /// Writes the object; `outcome` is masked already where `redacted` says so.
-pub fn write(out: &mut dyn Write, outcome: &Outcome, redacted: bool) -> io::Result<()> {
-    write_line(out, &Object::new(outcome, redacted))
+/// `repair`: what was done before, or would be.
+pub fn write(out: &mut dyn Write, outcome: &Outcome, redacted: bool, repair: Option<&Told>) -> io::Result<()> {
+    write_line(out, &Object { repair, ..Object::new(outcome, redacted) })
 }
 
 /// In the order of its members. The history is not in it: `status --json` has the runs, and what
@@ -48,6 +50,8 @@ struct Object<'a> {
     waivers: &'a [WaiverUse],
     listed_differences: &'a [Difference],
     listed: &'a [Listed],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repair: Option<&'a Told<'a>>,
 }
 
 impl<'a> Object<'a> {
@@ -85,6 +89,7 @@ impl<'a> Object<'a> {
             waivers: &outcome.waivers,
             listed_differences: &outcome.listed_differences,
             listed: &outcome.listed,
+            repair: None,
         }
     }
 }
@@ -97,7 +102,7 @@ mod tests {
     #[test]
     fn the_documented_object_is_what_programs_get() {
         let mut out = Vec::new();
-        write(&mut out, &example::differing(), false).expect("a vector takes all");
+        write(&mut out, &example::differing(), false, None).expect("a vector takes all");
         let given: serde_json::Value = serde_json::from_slice(&out).expect("one JSON object");
         let document = include_str!("../../../docs/verify-json.md");
         let example = document.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());

@@ -6,6 +6,7 @@ mod example;
 mod files;
 mod json;
 mod metrics;
+mod repair;
 mod text;
 
 use std::ops::ControlFlow;
@@ -22,6 +23,7 @@ use crate::model::{DocumentKind, Instant, RelPath, Value};
 use crate::schema;
 use crate::target::{Connection, Filter, Target, TargetError};
 use crate::verify::outcome::{Conclusion, Outcome};
+use crate::verify::receipt::Receipt;
 use crate::verify::waivers::Waivers;
 use crate::verify::{report, Job, Options, Sample, VerifyError};
 
@@ -36,20 +38,22 @@ use files::{check_distinct, OutputFile, PRIVATE, PUBLIC};
 
 /// Runs `verify`.
 pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Failure> {
+    refuse_what_comes_later(args)?;
     let format = engine::format(config)?;
     let known: Vec<&'static str> = format.kinds().iter().map(|kind| kind.name).collect();
     let only = each_known("--only", &args.only, &known)?;
     let source = engine::source(config)?;
     let outputs = Outputs::plan(args, config)?;
-    let waivers = waivers(args.waivers.as_deref())?;
+    let read_waivers = || waivers(args.waivers.as_deref());
+    read_waivers()?;
     let target = engine::target(config)?;
     console::write_stderr(format!("target {}\n", escape_controls(&target.name())).as_bytes());
     let started = Instant::now();
     let clock = std::time::Instant::now();
     let stop = engine::begin(config)?;
-    let check = || -> Result<Outcome, Unchecked> {
+    let check = |guards: bool| -> Result<Outcome, Unchecked> {
         let kinds = kinds(&*target, format, &only)?;
-        let options = options(args, config, kinds, waivers)?;
+        let options = Options { guards, ..options(args, config, kinds, read_waivers()?)? };
         let watch = Watch::start(quiet);
         let job = Job {
             format,
@@ -64,10 +68,27 @@ pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Fail
         outcome.narrowed |= !args.only.is_empty();
         Ok(outcome)
     };
-    let outcome = match check() {
+    let mut repaired = None;
+    let first = check(args.repair.is_some());
+    let checked = first.and_then(|outcome| match args.repair {
+        // What is told in the end is what both sides are after the repair.
+        Some(how) if !outcome.guards.is_empty() => {
+            let report = repair::run(args, config, format, &*target, &source, &outcome, how, &stop, quiet)?;
+            let stopped = report.stopped;
+            repaired = Some(report);
+            match (stopped, how) {
+                (Some(signal), _) => Err(Unchecked::Stopped(signal)),
+                (None, args::Repair::Plan) => Ok(outcome),
+                (None, args::Repair::Now) => check(false),
+            }
+        }
+        _ => Ok(outcome),
+    });
+    let outcome = match checked {
         Ok(outcome) => outcome,
         Err(Unchecked::Stopped(signal)) => {
-            console::write_stderr(format!("stopped by {}; nothing was changed\n", signal.name()).as_bytes());
+            let done = if repaired.is_some() { "what was repaired stays" } else { "nothing was changed" };
+            console::write_stderr(format!("stopped by {}; {done}\n", signal.name()).as_bytes());
             return Ok(Exit::of_signal(signal));
         }
         // Whoever reads the page or watches the metrics is to see that there was no check.
@@ -78,7 +99,7 @@ pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Fail
             let outcome = Outcome::not_done(source, target.name(), started, seconds, why);
             outputs.write(&outcome, args)?;
             if args.json {
-                print(|out| json::write(out, &outcome, args.redact))?;
+                print(|out| json::write(out, &outcome, args.redact, None))?;
             }
             return Err(*failure);
         }
@@ -91,12 +112,25 @@ pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Fail
     }
     outputs.write(&outcome, args)?;
     let masked = report::masked(&outcome, args.redact);
+    let plan = args.repair == Some(args::Repair::Plan);
+    let repaired = repaired.as_ref().map(|report| repair::Told::new(report, plan));
     print(|out| match args.json {
-        true => json::write(out, &masked, args.redact),
-        false => text::write(out, &masked, args.redact),
+        true => json::write(out, &masked, args.redact, repaired.as_ref()),
+        false => {
+            repaired.as_ref().map_or(Ok(()), |told| told.write(out))?;
+            text::write(out, &masked, args.redact)
+        }
     })?;
     warn_of_waivers(&outcome);
     Ok(exit_of(&outcome.conclusion))
+}
+
+/// To accept these and do nothing would let somebody believe that something was written.
+fn refuse_what_comes_later(args: &VerifyArgs) -> Result<(), Failure> {
+    match args.repair {
+        Some(_) => Err(Failure::usage("--repair is not built yet", None)),
+        None => Ok(()),
+    }
 }
 
 fn exit_of(conclusion: &Conclusion) -> Exit {
@@ -142,6 +176,7 @@ impl From<VerifyError> for Unchecked {
 struct Outputs {
     report: Option<OutputFile>,
     metrics: Option<OutputFile>,
+    receipt: Option<OutputFile>,
 }
 
 impl Outputs {
@@ -152,8 +187,11 @@ impl Outputs {
         let outputs = Outputs {
             report: plan(&args.report, "the report", PRIVATE)?,
             metrics: plan(&args.metrics, "the metrics", PUBLIC)?,
+            receipt: plan(&args.receipt, "the receipt", PRIVATE)?,
         };
-        check_distinct(&[&outputs.report, &outputs.metrics].into_iter().flatten().collect::<Vec<_>>())?;
+        check_distinct(
+            &[&outputs.report, &outputs.metrics, &outputs.receipt].into_iter().flatten().collect::<Vec<_>>(),
+        )?;
         Ok(outputs)
     }
 
@@ -161,6 +199,11 @@ impl Outputs {
         if let Some(file) = &self.report {
             file.write(&report::html(outcome, args.redact))?;
             console::write_stderr(format!("report {}\n", super::summary::shown(file.path())).as_bytes());
+        }
+        if let (Some(output), Some((file, database))) = (&self.receipt, &outcome.receipt) {
+            let receipt = Receipt { outcome, file: file.clone(), database: database.clone() };
+            output.write(&receipt.text())?;
+            console::write_stderr(format!("receipt {}\n", super::summary::shown(output.path())).as_bytes());
         }
         self.metrics.as_ref().map_or(Ok(()), |file| file.write(&metrics::text(outcome)))
     }
@@ -236,6 +279,8 @@ fn options(
         max_unsettled: args.max_unsettled,
         tries: args.tries,
         waivers,
+        receipt: args.receipt.is_some(),
+        guards: false,
     })
 }
 

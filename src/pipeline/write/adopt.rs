@@ -51,7 +51,7 @@ impl Replacement<'_, '_> {
         let actual = held.id();
         if self.rows.live.contains_key(&actual) {
             // Its own: under its own id, or adopted earlier.
-            if actual != id {
+            if actual != id && !(self.is_repair && self.has_place(id)) {
                 self.adopted.insert(id, actual);
             }
             return Ok(());
@@ -101,7 +101,9 @@ impl Replacement<'_, '_> {
         if self.rows.twins.is_empty() {
             return;
         }
-        for row in rows.iter().filter(|row| !self.rows.live.contains_key(&row.id())) {
+        let is_new = |row: &&Row| !self.has_place(row.id()) && !self.adopted.contains_key(&row.id());
+        let new: Vec<&Row> = rows.iter().filter(is_new).collect();
+        for row in new {
             let twins = twin_key(table, row).and_then(|key| self.rows.twins.get_mut(&key));
             if let Some(twin) = twins.and_then(Vec::pop) {
                 self.adopted.insert(row.id(), twin);

@@ -79,6 +79,8 @@ enum Route {
     /// The batch was committed before; only its answer was lost.
     Written,
     Reject,
+    /// Only the ledger's row of it.
+    Touch,
     Skip,
 }
 
@@ -115,6 +117,7 @@ impl Attempt<'_> {
                 _ => {}
             }
         }
+        self.touch(items, &routes, known)?;
         self.drop_settled_rejects(items, &done, &rejects)?;
         self.settle(items, &mut done)?;
         Ok(done)
@@ -162,6 +165,7 @@ impl Attempt<'_> {
             .map(|(index, item)| match item {
                 _ if skip.contains(&index) => Route::Skip,
                 Item::Reject(_) => Route::Reject,
+                Item::Touch(_) => Route::Touch,
                 Item::Stream(_) => Route::Replace,
                 Item::Load(loaded) => match known.get(&item.id()) {
                     None => Route::Insert,
@@ -315,6 +319,29 @@ impl Attempt<'_> {
         Ok(())
     }
 
+    /// The times of files whose content the ledger knows.
+    fn touch(
+        &mut self,
+        items: &[Item],
+        routes: &[Route],
+        mut known: HashMap<Uuid, LedgerDocument>,
+    ) -> Result<(), AttemptError> {
+        let mut touched = Vec::new();
+        for (item, route) in items.iter().zip(routes) {
+            let (Item::Touch(source), Route::Touch) = (item, route) else { continue };
+            // To write a row anew would seal what somebody else made of it.
+            let is_ours = |held: &LedgerDocument| held.digest == source.digest && held.seal != Seal::Broken;
+            if let Some(mut held) = known.remove(&item.id()).filter(is_ours) {
+                held.files = source.files.clone();
+                touched.push(held.to_row());
+            }
+        }
+        if !touched.is_empty() {
+            self.connection.update(&DOCUMENTS, &touched)?;
+        }
+        Ok(())
+    }
+
     /// What loads now is no reject any more.
     fn drop_settled_rejects(
         &mut self,
@@ -384,11 +411,12 @@ fn outcome(item: &Item, route: Route) -> DocumentOutcome {
     let known = match item {
         Item::Load(loaded) => loaded.source.known,
         Item::Stream(streamed) => streamed.source.known,
-        Item::Reject(_) => false,
+        Item::Reject(_) | Item::Touch(_) => false,
     };
     match route {
         Route::Skip => DocumentOutcome::Failed,
         Route::Reject => DocumentOutcome::Rejected,
+        Route::Touch => DocumentOutcome::Unchanged,
         _ if known => DocumentOutcome::Updated,
         _ => DocumentOutcome::Loaded,
     }
@@ -422,7 +450,7 @@ fn replaced(
     let (source, reference) = match item {
         Item::Load(loaded) => (&loaded.source, reference_of(env, loaded)),
         Item::Stream(streamed) => (&streamed.source, None),
-        Item::Reject(_) => unreachable!("a reject has a route of its own"),
+        Item::Reject(_) | Item::Touch(_) => unreachable!("it has a route of its own"),
     };
     let mut replacement = match Replacement::begin(env, connection, source, known.cloned(), reference)? {
         Begun::Ready(replacement) => replacement,
@@ -448,7 +476,7 @@ fn replaced(
                 (Err(undecoded), None) => return Err(Replacing::Undecoded(undecoded)),
             }
         }
-        Item::Reject(_) => unreachable!("a reject has a route of its own"),
+        Item::Reject(_) | Item::Touch(_) => unreachable!("it has a route of its own"),
     };
     let replaced = replacement.finish(&mut decoded.notes)?;
     Ok((decoded, replaced))

@@ -8,6 +8,7 @@ mod keys;
 pub mod live;
 mod owners;
 mod references;
+pub mod repair;
 mod replace;
 mod seals;
 
@@ -27,6 +28,8 @@ use super::examine::Examiner;
 use super::item::{reject, Item, Rejected};
 use super::options::Prefer;
 use super::reject_files::{RejectFileError, RejectFiles};
+use super::repair::Repaired;
+use repair::Repairs;
 
 pub use attempt::AttemptError;
 pub use references::{drop_if_unused_placeholder, is_referred_to, kind_of};
@@ -47,6 +50,8 @@ pub struct Env<'a> {
     /// A dry run is one transaction on one connection: what is lost cannot be repeated.
     pub dry_run: bool,
     pub reject_files: &'a RejectFiles,
+    /// Of a run that repairs.
+    pub repairs: Option<&'a Repairs<'a>>,
     pub stop: &'a Stop,
     /// Set when a connection was lost: the server may have crashed, and commits that did not wait
     /// for the disk with it.
@@ -70,6 +75,10 @@ pub struct Done {
     pub problem: Option<ReadProblem>,
     /// For a conflict: what was found.
     pub conflict: Option<String>,
+    /// For a repair that could not be made: why.
+    pub refused: Option<String>,
+    /// Of a repair.
+    pub repaired: Option<Box<Repaired>>,
 }
 
 impl Done {
@@ -84,6 +93,8 @@ impl Done {
             accepted: false,
             problem: None,
             conflict: None,
+            refused: None,
+            repaired: None,
         }
     }
 
@@ -144,7 +155,10 @@ pub fn retried<T>(
 /// # Errors
 /// What no retry and no rejecting of documents can help.
 pub fn write(env: &Env, connection: &Shared, items: &mut [Item]) -> Result<Vec<Done>, WriteError> {
-    write_from(env, connection, items, false)
+    match env.repairs {
+        Some(repairs) => items.iter_mut().map(|item| repair::repair(env, repairs, connection, item)).collect(),
+        None => write_from(env, connection, items, false),
+    }
 }
 
 fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: bool) -> Result<Vec<Done>, WriteError> {
@@ -175,7 +189,7 @@ fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: b
                 TargetErrorKind::Data if items.len() > 1 => return halves(env, connection, items),
                 // Who looks knows whose key it is that stands in the way.
                 TargetErrorKind::Data if !looked => {}
-                TargetErrorKind::Data if !matches!(items[0], Item::Reject(_)) => {
+                TargetErrorKind::Data if !matches!(items[0], Item::Reject(_) | Item::Touch(_)) => {
                     turn_into_reject(items, 0, refused(&error));
                 }
                 TargetErrorKind::Lost | TargetErrorKind::Transient if !env.dry_run => {
@@ -226,6 +240,7 @@ fn turn_into_reject(items: &mut [Item], index: usize, flaw: Flaw) {
         Item::Load(loaded) => (loaded.source.digest, loaded.source.bytes),
         Item::Stream(streamed) => (streamed.source.digest, streamed.source.bytes),
         Item::Reject(rejected) => (rejected.reject.digest, rejected.reject.bytes),
+        Item::Touch(source) => (source.digest, source.bytes),
     };
     let document = items[index].document().clone();
     let reject = reject(&document, digest, bytes, flaw);

@@ -1,14 +1,16 @@
 //! Replacing one document's rows by what its files say now: exactly the rows that differ, parents
 //! in place.
 //!
-//! Before anything is written, the rows in the database are compared with what the ledger says was
+//! In a migration, before anything is written, the rows in the database are compared with what the ledger says was
 //! written. A difference is an edit, and an edit is a conflict unless the file is preferred. Which
-//! rows of the application's own the document takes over is decided in `adopt`.
+//! rows of the application's own the document takes over is decided in `adopt`. A repair knows the
+//! document's rows before (`repair`), and tells which of them go before others take their place.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
+use crate::ledger::extent::Extent;
 use crate::ledger::{uuids, LedgerDocument};
 use crate::model::digest;
 use crate::model::document::{Anchor, Phase};
@@ -32,8 +34,17 @@ pub struct Replacement<'a, 'e> {
     pub(super) connection: &'a mut dyn Connection,
     pub(super) source: &'a Source,
     known: Option<LedgerDocument>,
+    /// Whether the ledger has a row for the document, whatever it says.
+    noted: bool,
+    /// The document's own row, which it keeps whatever its key says now: others refer to it.
+    own: Option<Uuid>,
+    prefer: Prefer,
     /// The document's rows in the database.
     pub(super) rows: live::Rows,
+    pub(super) is_repair: bool,
+    /// Of a repair: the rows that the ledger says the document has. One that is missing is put back
+    /// under its id, whatever stands in its place.
+    named: HashSet<Uuid>,
     /// Ids that rows have under adoption, by the ids that they would have.
     pub(super) adopted: HashMap<Uuid, Uuid>,
     parts: usize,
@@ -84,8 +95,13 @@ impl<'a, 'e> Replacement<'a, 'e> {
             env,
             connection,
             source,
+            noted: known.is_some(),
+            own: known.as_ref().and_then(|known| known.row_id),
+            prefer: env.prefer,
             known,
             rows: live::Rows::default(),
+            is_repair: false,
+            named: HashSet::new(),
             adopted: HashMap::new(),
             parts: 0,
             row_id: None,
@@ -112,19 +128,63 @@ impl<'a, 'e> Replacement<'a, 'e> {
         Ok(Begun::Ready(Box::new(replacement)))
     }
 
-    /// Writes what differs in one part.
-    pub fn part(&mut self, part: &Part) -> Result<(), ReplaceError> {
-        let mut rows = part.rows.clone();
-        self.fill_references(part.table, &mut rows)?;
-        self.keep_own_row(&rows);
-        self.adopt(part.table, &rows)?;
-        for row in &mut rows {
-            for at in [Some(0), part.table.parent].into_iter().flatten() {
-                if let Some(id) = row.0[at].as_uuid().and_then(|id| self.adopted.get(&id)) {
-                    row.0[at] = Value::Uuid(*id);
-                }
+    /// For a repair: of a document all of whose rows were found before. `adopted`: the ids that its
+    /// rows have by the ledger, by those that they derive to.
+    pub fn of_extent(
+        env: &'a Env<'e>,
+        connection: &'a mut dyn Connection,
+        source: &'a Source,
+        extent: Extent,
+        rows: live::Rows,
+        adopted: HashMap<Uuid, Uuid>,
+    ) -> Result<Replacement<'a, 'e>, TargetError> {
+        let document = [Value::Uuid(source.document.id)];
+        connection.delete(&RESIDUE, &Filter::In { column: r::DOCUMENT_ID, values: &document })?;
+        let known = extent.held();
+        let adoptions = vec![ADOPTED; known.as_ref().map_or(0, |known| known.notes_with(ADOPTED.code))];
+        Ok(Replacement {
+            env,
+            connection,
+            source,
+            noted: extent.document.is_some(),
+            own: extent.own,
+            prefer: Prefer::File,
+            known,
+            rows,
+            is_repair: true,
+            named: extent.named.into_iter().flat_map(|(_, ids)| ids).collect(),
+            adopted,
+            parts: 0,
+            row_id: None,
+            reference: None,
+            counts: BTreeMap::new(),
+            settle: References::new(),
+            adoptions,
+        })
+    }
+
+    /// Finds the rows of a part, and writes nothing but placeholders. To be called for all parts
+    /// before the first [`Replacement::part`], and [`Replacement::clear`] between both.
+    pub fn find(&mut self, part: &Part) -> Result<(), ReplaceError> {
+        let rows = self.placed(part)?;
+        for row in rows {
+            if let Some(live) = self.rows.live.get_mut(&row.id()) {
+                live.seen = true;
             }
         }
+        self.parts += 1;
+        Ok(())
+    }
+
+    /// Deletes the rows that no part has, so that nothing stands in the way of those that come.
+    pub fn clear(&mut self) -> Result<(), TargetError> {
+        self.parts = 0;
+        self.delete_unseen()
+    }
+
+    /// Writes what differs in one part.
+    pub fn part(&mut self, part: &Part) -> Result<(), ReplaceError> {
+        let rows = self.placed(part)?;
         if self.parts == 0 {
             self.row_id = anchor_of(self.source.document.kind.anchor, part.table, &rows);
         }
@@ -157,12 +217,34 @@ impl<'a, 'e> Replacement<'a, 'e> {
         Ok(())
     }
 
+    /// Whether the row that would have this id has one in the database, or had one.
+    pub(super) fn has_place(&self, id: Uuid) -> bool {
+        let place = self.adopted.get(&id).copied().unwrap_or(id);
+        self.rows.live.contains_key(&place) || self.named.contains(&place)
+    }
+
+    /// The part's rows with the ids and the parents that they have in the database.
+    fn placed(&mut self, part: &Part) -> Result<Vec<Row>, ReplaceError> {
+        let mut rows = part.rows.clone();
+        self.fill_references(part.table, &mut rows)?;
+        self.keep_own_row(&rows);
+        self.adopt(part.table, &rows)?;
+        for row in &mut rows {
+            for at in [Some(0), part.table.parent].into_iter().flatten() {
+                if let Some(id) = row.0[at].as_uuid().and_then(|id| self.adopted.get(&id)) {
+                    row.0[at] = Value::Uuid(*id);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
     /// A known document stays in its row, whatever its key says now: others refer to that row.
     fn keep_own_row(&mut self, rows: &[Row]) {
         if self.parts > 0 || self.source.document.kind.anchor != Anchor::FirstRow {
             return;
         }
-        let own = self.known.as_ref().and_then(|known| known.row_id).filter(|own| self.rows.live.contains_key(own));
+        let own = self.own.filter(|own| self.rows.live.contains_key(own));
         if let (Some(own), Some(first)) = (own, rows.first().map(Row::id)) {
             if own != first {
                 self.adopted.insert(first, own);
@@ -177,36 +259,37 @@ impl<'a, 'e> Replacement<'a, 'e> {
     /// added and the document does not have.
     pub fn finish(mut self, notes: &mut Vec<Note>) -> Result<Replaced, ReplaceError> {
         let foreign = self.rows.foreign();
-        if foreign > 0 && self.env.prefer == Prefer::Neither {
+        if foreign > 0 && self.prefer == Prefer::Neither {
             let found = match self.known {
                 Some(_) => live::edits(&format!("{foreign} added")),
                 None => format!("{foreign} rows below it that transload did not write"),
             };
             return Err(ReplaceError::Conflict(found));
         }
-        for table in self.env.format.tables().iter().rev() {
-            let gone: Vec<Uuid> = self
-                .rows
-                .live
-                .iter()
-                .filter(|(_, live)| !live.seen && live.table == *table)
-                .map(|(id, _)| *id)
-                .collect();
-            if !gone.is_empty() {
-                self.connection.delete(table, &Filter::In { column: 0, values: &uuids(&gone) })?;
-                self.count(table.name, gone.len());
-            }
-        }
+        self.delete_unseen()?;
         notes.append(&mut self.adoptions);
         let row_id = self.row_id.or(self.known.as_ref().and_then(|known| known.row_id));
         let document = ledger_document(self.source, self.env.run, row_id, self.reference, notes).to_row();
-        match self.known {
-            Some(_) => {
+        match self.noted {
+            true => {
                 self.connection.update(&DOCUMENTS, &[document])?;
             }
-            None => self.connection.insert(&DOCUMENTS, &[document])?,
+            false => self.connection.insert(&DOCUMENTS, &[document])?,
         }
         Ok(Replaced { rows: self.counts.into_iter().collect(), settle: self.settle })
+    }
+
+    fn delete_unseen(&mut self) -> Result<(), TargetError> {
+        for table in self.env.format.tables().iter().rev() {
+            let unseen = self.rows.live.iter().filter(|(_, live)| !live.seen && live.table == *table);
+            let gone: Vec<Uuid> = unseen.map(|(id, _)| *id).collect();
+            if !gone.is_empty() {
+                self.connection.delete(table, &Filter::In { column: 0, values: &uuids(&gone) })?;
+                self.rows.live.retain(|_, live| live.seen || live.table != *table);
+                self.count(table.name, gone.len());
+            }
+        }
+        Ok(())
     }
 
     fn fill_references(&mut self, table: &'static Table, rows: &mut [Row]) -> Result<(), TargetError> {

@@ -165,6 +165,15 @@ impl Connection for PgConnection {
         Ok(())
     }
 
+    fn begin_guarded(&mut self) -> Result<(), TargetError> {
+        if self.depth > 0 {
+            return self.begin();
+        }
+        self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ", "cannot begin a transaction")?;
+        self.depth = 1;
+        Ok(())
+    }
+
     fn commit(&mut self) -> Result<(), TargetError> {
         if self.failed && self.has_begun() {
             self.rollback()?;

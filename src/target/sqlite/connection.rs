@@ -182,6 +182,11 @@ impl Connection for SqliteConnection {
         Ok(())
     }
 
+    /// Nobody else writes while a transaction is open.
+    fn begin_guarded(&mut self) -> Result<(), TargetError> {
+        self.begin()
+    }
+
     fn commit(&mut self) -> Result<(), TargetError> {
         const CONTEXT: &str = "cannot commit";
         let level = self.end_level(CONTEXT)?;
