@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::format::proof::HeldFile;
 use crate::format::Format;
-use crate::ledger::{uuids, LedgerDocument};
-use crate::model::ledger::{documents as d, DOCUMENTS};
+use crate::ledger::{unpack_ids, uuids, LedgerDocument};
+use crate::model::ledger::{documents as d, residue as r, DOCUMENTS, RESIDUE};
 use crate::model::{
     ids, Anchor, Class, Document, DocumentKind, Instant, Kind, Membership, RelPath, Row, SourceFile, Table, Value,
 };
@@ -174,24 +174,40 @@ fn without_owner(
     ids: &[Uuid],
 ) -> Result<Vec<Orphan>, TargetError> {
     let mut orphans = Vec::new();
-    let logs = log_rows(job, connection, table, ids)?;
     for chunk in ids.chunks(CHUNK) {
-        let rows = select_all(connection, table, &Filter::In { column: 0, values: &uuids(chunk) })?;
+        let mut rows = select_all(connection, table, &Filter::In { column: 0, values: &uuids(chunk) })?;
+        // Those are looked at by themselves.
+        rows.retain(|row| !job.format.is_placeholder(table, row));
         let anchors: Vec<Uuid> = rows.iter().filter_map(|row| anchor(table, row)).collect();
         let owned = rows_of_owners(job, judge, connection, table, &anchors)?;
         for row in rows {
             let anchor = anchor(table, &row);
-            let is_owned = match anchor {
-                Some(anchor) => owned.rows.contains(&row.id()) || owned.unreadable.contains(&anchor),
-                None => logs.contains(&row.id()),
-            };
-            if !is_owned {
+            let unreadable = anchor.is_some_and(|anchor| owned.unreadable.contains(&anchor));
+            if !unreadable && !owned.rows.contains(&row.id()) {
                 let group = anchor.unwrap_or(row.id());
                 orphans.push(Orphan { table, row, group, differences: Vec::new() });
             }
         }
     }
+    // A row that stands elsewhere than its document, or below nothing, is told with its document.
+    let named = named_by_residue(connection, &orphans)?;
+    orphans.retain(|orphan| !named.contains(&orphan.row.id()));
     Ok(orphans)
+}
+
+/// Those of the rows that the residue of some document names.
+fn named_by_residue(connection: &mut dyn Connection, orphans: &[Orphan]) -> Result<HashSet<Uuid>, TargetError> {
+    let mut named = HashSet::new();
+    if orphans.is_empty() {
+        return Ok(named);
+    }
+    let wanted: HashSet<Uuid> = orphans.iter().map(|orphan| orphan.row.id()).collect();
+    connection.scan(&RESIDUE, &[r::ROW_IDS], &mut |values| {
+        let ids = unpack_ids(values[0].as_bytes().unwrap_or_default());
+        named.extend(ids.filter(|id| wanted.contains(id)));
+        ControlFlow::Continue(())
+    })?;
+    Ok(named)
 }
 
 /// What documents have.
@@ -324,35 +340,6 @@ fn owners(format: &dyn Format, table: &'static Table) -> (&'static Table, Vec<&'
         None => main,
     };
     (anchors, kinds)
-}
-
-/// Of tables whose documents stand in no row: all rows that documents name.
-fn log_rows(
-    job: &Job,
-    connection: &mut dyn Connection,
-    table: &'static Table,
-    ids: &[Uuid],
-) -> Result<HashSet<Uuid>, TargetError> {
-    let mut named = HashSet::new();
-    let without_anchor = job.format.kinds().iter().any(|kind| *kind.main == *table && kind.anchor == Anchor::None);
-    if !without_anchor || ids.is_empty() {
-        return Ok(named);
-    }
-    let mut documents = Vec::new();
-    connection.scan(&DOCUMENTS, &[d::ID, d::KIND], &mut |values| {
-        let kind = job.format.kinds().iter().find(|kind| Some(kind.name) == values[1].as_text());
-        if kind.is_some_and(|kind| *kind.main == *table) {
-            documents.extend(values[0].as_uuid());
-        }
-        ControlFlow::Continue(())
-    })?;
-    let wanted: HashSet<Uuid> = ids.iter().copied().collect();
-    for document in documents {
-        let stored = stored::of_documents(connection, job.format, &[document], true)?;
-        let ids = stored.values().flat_map(|stored| stored.row_ids()).map(|(_, id)| id);
-        named.extend(ids.filter(|id| wanted.contains(id)));
-    }
-    Ok(named)
 }
 
 /// Placeholders: each is what its documents made it, and counts as theirs.

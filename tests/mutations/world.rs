@@ -28,8 +28,6 @@ pub struct Doc {
     pub paths: Vec<String>,
     /// In the document's order.
     pub rows: Vec<(&'static Table, Uuid)>,
-    /// The legacy reference in it.
-    pub reference: Option<String>,
     /// The row that stands for it.
     pub row: Option<Uuid>,
     pub rejected: bool,
@@ -100,7 +98,6 @@ impl<'a> World<'a> {
                 kind: document.kind,
                 key: document.key,
                 rows: Vec::new(),
-                reference: document.reference,
                 row: document.row_id,
                 rejected: false,
             });
@@ -109,7 +106,7 @@ impl<'a> World<'a> {
             let reject = LedgerReject::from_row(row).expect("the ledger is sound");
             let paths = reject.paths();
             let LedgerReject { document: id, kind, key, .. } = reject;
-            self.docs.push(Doc { id, kind, key, paths, rows: Vec::new(), reference: None, row: None, rejected: true });
+            self.docs.push(Doc { id, kind, key, paths, rows: Vec::new(), row: None, rejected: true });
         }
         self.by_id = self.docs.iter().enumerate().map(|(at, doc)| (doc.id, at)).collect();
         for row in &self.ledger[RESIDUE.name] {
