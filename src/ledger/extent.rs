@@ -225,7 +225,8 @@ impl Visit<'_> {
     ) -> Result<Vec<Uuid>, TargetError> {
         let main = self.document.kind.main;
         let residue = parts.first().filter(|part| part.trusted && part.table == main);
-        let by_id = [residue.and_then(|part| part.ids.first().copied()), held.and_then(|held| held.row_id), wants.first];
+        let by_id =
+            [residue.and_then(|part| part.ids.first().copied()), held.and_then(|held| held.row_id), wants.first];
         let by_id: Vec<Uuid> = by_id.into_iter().flatten().collect();
         let mut rows = rows_in(self.connection, main, 0, &uuids(&by_id))?;
         rows.sort_by_key(|row| by_id.iter().position(|id| *id == row.id()));
@@ -237,8 +238,7 @@ impl Visit<'_> {
         }
         let ids: Vec<Uuid> = rows.iter().map(Row::id).collect();
         let others = self.others(&ids)?;
-        self.extent.own =
-            ids.iter().find(|id| !others.iter().any(|other| other.row_id == Some(**id))).copied();
+        self.extent.own = ids.iter().find(|id| !others.iter().any(|other| other.row_id == Some(**id))).copied();
         for row in rows {
             let why = if self.extent.own == Some(row.id()) { Why::Own } else { Why::Doubtful };
             self.note(main, row, why);

@@ -203,9 +203,10 @@ impl<'a> Run<'a> {
             part_bytes: options.batch_bytes,
         };
         let reject_files = RejectFiles::new(job.source, &options.rejects_directory, self.id, self.dry_run);
-        let repairs = options.repair.as_ref().map(|repair| {
-            Repairs::new(repair, SavedRows::new(&repair.directory, self.id, self.dry_run))
-        });
+        let repairs = options
+            .repair
+            .as_ref()
+            .map(|repair| Repairs::new(repair, SavedRows::new(&repair.directory, self.id, self.dry_run)));
         let lost = AtomicBool::new(false);
         let env = Env {
             format: job.format,

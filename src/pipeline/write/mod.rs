@@ -27,9 +27,9 @@ use crate::target::{Connection, Durability, Target, TargetError, TargetErrorKind
 use super::examine::Examiner;
 use super::item::{reject, Item, Rejected};
 use super::options::Prefer;
+use super::reject_files::{RejectFileError, RejectFiles};
 use super::repair::Repaired;
 use repair::Repairs;
-use super::reject_files::{RejectFileError, RejectFiles};
 
 pub use attempt::AttemptError;
 pub use references::{drop_if_unused_placeholder, is_referred_to, kind_of};
