@@ -12,6 +12,8 @@ mod hostile;
 mod node;
 #[path = "nothing_lost/random.rs"]
 mod random;
+#[path = "export/said.rs"]
+mod said;
 #[path = "export/whole.rs"]
 mod whole;
 #[path = "export/world.rs"]
