@@ -228,3 +228,64 @@ fn two_runs_say_the_same_but_for_times() {
     };
     assert_eq!(said(), said());
 }
+
+/// The lines of a file, each of them JSON.
+fn lines(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).expect("the file can be read");
+    text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+}
+
+#[test]
+fn a_repair_is_planned_made_saved_and_then_there_is_nothing_to_do() {
+    let place = migrated();
+    plant(&place);
+    let before = place.run(&["verify", "data", "--db", DB, "--max-lag", "0s", "--json"]).expect(1);
+    let verify = |more: &[&str]| place.run(&[&["verify", "data", "--db", DB, "--max-lag", "0s", "-q"], more].concat());
+    let planned = verify(&["--repair=plan"]).expect(1);
+    assert!(planned.stdout.starts_with("WHAT A REPAIR WOULD DO\n  documents: 1 repaired\n"), "{}", planned.stdout);
+    assert!(planned.stdout.contains("(1 messages updated)"), "{}", planned.stdout);
+    let after = place.run(&["verify", "data", "--db", DB, "--max-lag", "0s", "--json"]).expect(1);
+    let differences = |finished: &Finished| {
+        let result: Value = serde_json::from_str(&finished.stdout).expect("JSON");
+        result["listed_differences"].clone()
+    };
+    assert_eq!(differences(&before), differences(&after), "a plan changes nothing");
+
+    let kept = verify(&["--repair", "--prefer", "database"]).expect(1);
+    assert!(kept.stdout.contains("documents: none"), "{}", kept.stdout);
+
+    let repaired = verify(&["--repair", "--json"]).expect(0);
+    let result: Value = serde_json::from_str(&repaired.stdout).expect("JSON");
+    assert_eq!(result["verdict"], "agree");
+    assert_eq!(result["repair"]["counts"]["repaired"], 1);
+    let saved = place.path(result["repair"]["saved"].as_str().expect("a file"));
+    assert_eq!(fs::metadata(&saved).expect("it is there").permissions().mode() & 0o777, 0o600);
+    let rows = lines(&saved);
+    assert_eq!(rows.len(), 1);
+    assert_eq!((&rows[0]["table"], &rows[0]["row"]["content"]), (&"messages".into(), &PLANTED.into()));
+
+    let again = verify(&["--repair", "--json"]).expect(0);
+    let result: Value = serde_json::from_str(&again.stdout).expect("JSON");
+    assert_eq!((&result["verdict"], result.get("repair")), (&"agree".into(), None));
+}
+
+#[test]
+fn a_receipt_has_equal_roots_exactly_if_both_sides_say_the_same() {
+    let place = migrated();
+    let receipt = |code: i32| {
+        place.run(&["verify", "data", "--db", DB, "--max-lag", "0s", "-q", "--receipt", "receipt.txt"]).expect(code);
+        fs::read_to_string(place.path("receipt.txt")).expect("a receipt")
+    };
+    let roots = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| line.starts_with("files ") || line.starts_with("rows ")).map(str::to_owned).collect()
+    };
+    let first = receipt(0);
+    assert!(first.contains("\nroots       equal\n"), "{first}");
+    assert_eq!(roots(&first), roots(&receipt(0)));
+    plant(&place);
+    let planted = receipt(1);
+    assert!(planted.contains("\nroots       different\n"), "{planted}");
+    let files =
+        |text: &str| -> Vec<String> { roots(text).into_iter().filter(|line| line.starts_with("files ")).collect() };
+    assert_eq!(files(&first), files(&planted), "the files are what they were");
+}

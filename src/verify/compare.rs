@@ -381,6 +381,7 @@ impl<'a> Comparison<'a> {
     /// A row that the application wrote, and the file's object for it: what no column says must
     /// not be there. The legacy id is the file's alone.
     fn unrecorded(&mut self, wanted: &Expected, here: Here) {
+        // A flat value has no members of its own: its column says all of it.
         if wanted.cells.iter().any(|cell| cell.member == Some(Cell::SOURCE)) {
             return;
         }

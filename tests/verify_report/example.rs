@@ -6,6 +6,7 @@ use transload::model::Instant;
 use transload::verify::outcome::{
     Cause, Conclusion, Difference, Documents, Listed, Moved, Outcome, PastRun, TableCount, Verdict, WaiverUse,
 };
+use transload::verify::receipt::{Root, Roots};
 use uuid::Uuid;
 
 /// 2026-06-30T03:15:00Z.
@@ -72,10 +73,14 @@ pub fn agreeing() -> Outcome {
         narrowed: false,
         skipped: 0,
         history: (1..=30).map(night).collect(),
-        receipt: None,
+        receipt: Some((root(1210), root(1210))),
         guards: Vec::new(),
         conclusion: Conclusion::Agree,
     }
+}
+
+fn root(documents: u64) -> Roots {
+    Roots { all: Root { documents, hash: [0xA7; 32] }, kinds: [].into() }
 }
 
 /// A run some nights ago; in one of them something was wrong, one was stopped.
@@ -99,6 +104,7 @@ pub fn unchecked() -> Outcome {
     outcome.conclusion =
         Conclusion::NotChecked("nothing was compared: the source holds no file of a known layout".into());
     outcome.documents = Documents::default();
+    outcome.receipt = None;
     outcome.kinds.clear();
     outcome.tables.clear();
     outcome.by_columns = 0;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
@@ -53,39 +53,18 @@ pub struct VerifyArgs {
     /// Write a short text that stands for all content of both sides (docs/receipts.md)
     #[arg(long, value_name = "FILE")]
     pub receipt: Option<PathBuf>,
-    /// Make the database equal to the files where they differ, one document a transaction; `plan` only
-    /// says what would be done
-    #[arg(
-        long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "do", value_name = "HOW"
-    )]
-    pub repair: Option<Repair>,
-    /// With --repair: which side wins where rows were edited in the database
-    #[arg(long, value_enum, default_value_t = Side::File, requires = "repair", value_name = "SIDE")]
-    pub prefer: Side,
     /// Note the result in the database, for the history in reports; nothing else is ever written there
     #[arg(long)]
     pub record: bool,
+    /// Make the database say what the files say; `=plan` only says what that would change
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "now", value_name = "HOW")]
+    pub repair: Option<Repair>,
+    /// With --repair: leave the database as it is, and report what differs
+    #[arg(long, value_enum, requires = "repair", value_name = "SIDE")]
+    pub prefer: Option<Kept>,
     /// Hide values: types and lengths stand for them
     #[arg(long)]
     pub redact: bool,
-}
-
-/// How far a repair goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Repair {
-    /// Repair.
-    Do,
-    /// Only say what would be done.
-    Plan,
-}
-
-/// A side of the comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Side {
-    /// The file's values overwrite what was edited in the database; what is replaced is saved.
-    File,
-    /// Rows that were edited in the database stay, and are told.
-    Database,
 }
 
 /// From when on a file counts as changed.
@@ -105,6 +84,21 @@ impl Since {
             Since::Ago(time) => Instant::checked(now.0.checked_sub(i64::try_from(time.as_micros()).ok()?)?),
         }
     }
+}
+
+/// What becomes of a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Repair {
+    /// It is only said what would be changed.
+    Plan,
+    /// It is changed.
+    Now,
+}
+
+/// The side that a repair leaves as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kept {
+    Database,
 }
 
 /// A share of which something is left.
@@ -191,6 +185,27 @@ mod tests {
         assert_eq!(part("100%"), Ok(1.0));
         for wrong in ["0%", "0", "-5%", "101%", "five"] {
             assert!(part(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_repair_is_planned_or_done_and_only_then_a_side_preferred() {
+        let parsed = |line: &str| {
+            let cli = crate::cli::parse(line.split(' ').map(Into::into))?;
+            match cli.command {
+                Some(crate::cli::Command::Verify(args)) => Ok((args.source, args.repair, args.prefer)),
+                _ => panic!("verify was asked for"),
+            }
+        };
+        let data = Some(PathBuf::from("data"));
+        let of = |line: &str| parsed(line).unwrap_or_else(|error: clap::Error| panic!("{line}: {error}"));
+        assert_eq!(of("transload verify data"), (data.clone(), None, None));
+        // The source is not taken for what --repair is to do.
+        assert_eq!(of("transload verify --repair data"), (data.clone(), Some(Repair::Now), None));
+        assert_eq!(of("transload verify data --repair=plan"), (data.clone(), Some(Repair::Plan), None));
+        assert_eq!(of("transload verify --repair --prefer database"), (None, Some(Repair::Now), Some(Kept::Database)));
+        for wrong in ["verify --repair=soon", "verify --prefer database", "verify --repair --prefer file"] {
+            assert!(parsed(&format!("transload {wrong}")).is_err(), "{wrong}");
         }
     }
 

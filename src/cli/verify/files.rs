@@ -1,7 +1,7 @@
 //! Files that a verification writes: outside the source, whole or not at all, looked at before the
 //! work begins and not after hours of it.
 
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -48,6 +48,8 @@ impl OutputFile {
             // Renamed before its bytes are on disk it might be empty after a crash.
             file.as_file().sync_all()?;
             file.persist(&self.path)?;
+            // So that the new name is, too. Some file systems do not let a directory be synced.
+            let _ = File::open(self.directory()).and_then(|directory| directory.sync_all());
             Ok(())
         };
         write().map_err(|error| self.failure(error))
@@ -56,11 +58,14 @@ impl OutputFile {
     /// In the same directory, because a rename does not leave its file system. Hidden, and without
     /// the name's own ending, which collectors go by.
     fn temporary(&self) -> io::Result<tempfile::NamedTempFile> {
-        let directory = match self.path.parent() {
+        tempfile::Builder::new().prefix(".transload-").suffix(".part").tempfile_in(self.directory())
+    }
+
+    fn directory(&self) -> &Path {
+        match self.path.parent() {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
-        };
-        tempfile::Builder::new().prefix(".transload-").suffix(".part").tempfile_in(directory)
+        }
     }
 
     fn failure(&self, error: io::Error) -> Failure {

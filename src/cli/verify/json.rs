@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn the_documented_object_is_what_programs_get() {
         let mut out = Vec::new();
-        write(&mut out, &example::differing(), false).expect("a vector takes all");
+        write(&mut out, &example::differing(), false, None).expect("a vector takes all");
         let given: serde_json::Value = serde_json::from_slice(&out).expect("one JSON object");
         let document = include_str!("../../../docs/verify-json.md");
         let example = document.split("```json\n").nth(1).and_then(|rest| rest.split("```").next());

@@ -14,7 +14,7 @@ use crate::pipeline::{self, Action, Job, Mode, Prefer, RepairOutcome, Repaired, 
 use crate::target::Target;
 use crate::verify::outcome::{Outcome, Verdict};
 
-use super::args::{Repair, Side, VerifyArgs};
+use super::args::{Repair, VerifyArgs};
 use crate::cli::engine::{self, Watch};
 use crate::cli::failure::Failure;
 
@@ -35,7 +35,7 @@ pub fn run(
     quiet: bool,
 ) -> Result<Report, Failure> {
     // Of a document that is missing or stale, nothing was edited in the database.
-    let wanted = |verdict: Verdict| args.prefer == Side::File || verdict != Verdict::Different;
+    let wanted = |verdict: Verdict| args.prefer.is_none() || verdict != Verdict::Different;
     let documents = outcome.guards.iter().filter(|guarded| wanted(guarded.verdict));
     let documents = documents.map(|guarded| (guarded.document, guarded.guard)).collect();
     let mut options = engine::options(config, format.kinds().to_vec());

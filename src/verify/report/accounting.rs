@@ -18,6 +18,7 @@ pub fn section(html: &mut Html, outcome: &Outcome) {
     legend(html, outcome);
     equations(html, outcome);
     kinds(html, outcome);
+    receipt(html, outcome);
     html.raw("</section>");
 }
 
@@ -158,6 +159,24 @@ fn kinds(html: &mut Html, outcome: &Outcome) {
             cell(html, documents.of(*verdict));
         }
         html.raw("</tr>");
+    }
+    html.raw("</tbody></table></div>");
+}
+
+/// What both sides come to, where a receipt was asked for.
+fn receipt(html: &mut Html, outcome: &Outcome) {
+    let Some((file, database)) = &outcome.receipt else { return };
+    html.raw("<div class=scroll role=region tabindex=0 aria-labelledby=receipt-title><table>");
+    html.raw("<caption id=receipt-title>Receipt: ").raw(match file == database {
+        true => "both roots are equal, and so is what they are made of",
+        false => "the roots are different",
+    });
+    html.raw("</caption><thead><tr><th scope=col>Side</th><th scope=col class=n>documents</th>");
+    html.raw("<th scope=col>Root</th></tr></thead><tbody>");
+    for (side, root) in [("Files", file.all), ("Database", database.all)] {
+        html.raw("<tr><th scope=row>").raw(side).raw("</th>");
+        html.with(|html| cell(html, root.documents));
+        html.raw("<td><code>").text(&blake3::Hash::from_bytes(root.hash).to_hex()).raw("</code></td></tr>");
     }
     html.raw("</tbody></table></div>");
 }

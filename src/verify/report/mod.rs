@@ -2,7 +2,7 @@
 //! sent on.
 //!
 //! It holds no script and loads nothing; its own policy forbids both. Values come from strangers,
-//! so nothing but [`markup::Html::raw`] writes markup, and that takes only what was compiled in.
+//! so nothing but `Html::raw` writes markup, and that takes only what was compiled in.
 
 mod accounting;
 mod differences;

@@ -70,8 +70,8 @@ pub fn cause(cause: Cause) -> Explained {
             "Find the program or connection that does not use UTF-8, then repair.",
         ),
         Cause::Blanks => (
-            "Blanks at the end",
-            "The texts are the same but for blanks at the end.",
+            "Blanks at the ends",
+            "The texts are the same but for blanks at the beginning or the end.",
             "Something trims or pads: a form, a script, a column of fixed width. Repair it, or waive it.",
         ),
         Cause::Case => (
@@ -144,8 +144,10 @@ pub fn verdict(verdict: Verdict) -> (&'static str, &'static str) {
         Verdict::Missing => ("missing", "there is a file, and nothing of it in the database"),
         Verdict::OnlyInDatabase => ("only in database", "there are rows, and no file"),
         Verdict::Rejected => ("rejected", "refused when it was to be loaded, so not in the database"),
-        Verdict::Stale => ("stale", "the database holds an older version of the file than the permitted lag"),
-        Verdict::Unsettled => ("unsettled", "changed each time that it was compared, so nothing can be said"),
+        Verdict::Stale => {
+            ("stale", "the file has changed since it was loaded, and the database holds the version before")
+        }
+        Verdict::Unsettled => ("unsettled", "it kept changing while it was compared, so nothing can be said"),
         Verdict::Unreadable => ("unreadable", "a file of it could not be read"),
     }
 }
