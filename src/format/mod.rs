@@ -116,7 +116,8 @@ pub trait Format: Send + Sync {
     /// Where the files of a document may stand, given one of them: its own and those beside it.
     fn siblings(&self, document: &Document) -> Vec<RelPath>;
 
-    /// Where files might stand of which this row would be: for a row that no document has.
+    /// Where files might stand of which this row would be: for a row that no document has. What such
+    /// a file is named after may be a [`crate::model::Value::Reference`] in the row.
     fn homes(&self, table: &Table, row: &Row) -> Vec<RelPath>;
 
     /// Whether a row is a placeholder.

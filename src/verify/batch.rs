@@ -127,7 +127,10 @@ impl Judge<'_> {
         documents: Vec<Document>,
         readings: Vec<Result<Reading, ReadProblem>>,
     ) -> Result<Vec<Checked>, TargetError> {
-        let ids: Vec<Uuid> = documents.iter().flat_map(|document| [key_id(document), document.twin_id()]).collect();
+        let mut ids: Vec<Uuid> = documents.iter().flat_map(|document| [key_id(document), document.twin_id()]).collect();
+        // Several versions of one document may be asked about.
+        ids.sort_unstable();
+        ids.dedup();
         let stored = stored::of_documents(connection, self.format, &ids, true)?;
         let none = Stored::default();
         let (documents, claimed): (Vec<Document>, Vec<bool>) =

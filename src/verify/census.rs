@@ -76,15 +76,6 @@ impl Census {
         }
         Ok(ids)
     }
-
-    /// How many rows of the table more there are than documents have; negative if some are counted
-    /// twice.
-    pub fn surplus(&self, connection: &mut dyn Connection, table: &'static Table) -> Result<i64, TargetError> {
-        let noted: u64 = self.tables.get(table.name).map_or(0, |sums| sums.0.iter().map(|(count, _)| count).sum());
-        let mut there: u64 = 0;
-        scan_ids(connection, table, 0, &mut |_| there += 1)?;
-        Ok(there as i64 - noted as i64)
-    }
 }
 
 /// Calls `each` for a column's ids; NULLs are passed over.

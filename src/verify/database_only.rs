@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use uuid::Uuid;
 
 use crate::ledger::LedgerDocument;
-use crate::model::ledger::DOCUMENTS;
-use crate::model::{Document, RelPath, SourceFile};
+use crate::model::ledger::{DOCUMENTS, RESIDUE};
+use crate::model::{Document, RelPath, Row, SourceFile};
 use crate::target::{Connection, TargetError};
 
 use super::account::Order;
@@ -19,37 +19,42 @@ use super::leaves::{of_rows, Both};
 use super::outcome::{Cause, Difference, Moved, Verdict};
 use super::resolve::Resolved;
 use super::run::Job;
-use super::stored::{self, Rows};
+use super::stored::{self, is_sealed, Rows};
 use super::suspects::{Suspect, Suspects};
 
 /// Documents whose residue is read at once.
 const CHUNK: usize = 64;
 
-/// Finds the ledger's documents of which no file exists, and parts of documents that it lost.
+/// Finds the ledger's documents of which no file exists. Returns what the ledger says of documents
+/// that neither side has, and that transload did not write.
 pub fn documents(
     job: &Job,
     connection: &mut dyn Connection,
     suspects: &mut Suspects,
     census: &mut Census,
-) -> Result<(), TargetError> {
-    let mut gone: Vec<Document> = Vec::new();
+) -> Result<Vec<Difference>, TargetError> {
+    let mut gone: Vec<(Document, bool)> = Vec::new();
     connection.scan(&DOCUMENTS, &(0..DOCUMENTS.columns.len()).collect::<Vec<_>>(), &mut |values| {
-        let row = crate::model::Row(values.to_vec());
+        let row = Row(values.to_vec());
         // One that cannot be read is told where its file is compared.
         let Ok(held) = LedgerDocument::from_row(&row) else { return ControlFlow::Continue(()) };
-        gone.extend(document_without_files(job, &held));
+        gone.extend(document_without_files(job, &held).map(|document| (document, is_sealed(&row))));
         ControlFlow::Continue(())
     })?;
-    gone.sort_by(|a, b| (a.kind.name, a.path().as_path()).cmp(&(b.kind.name, b.path().as_path())));
+    // A document of which the walk saw a file is looked at again anyway.
+    let seen: HashSet<Uuid> = suspects.documents().collect();
+    gone.retain(|(document, _)| !seen.contains(&document.id));
+    gone.sort_by(|(a, _), (b, _)| (a.kind.name, a.path().as_path()).cmp(&(b.kind.name, b.path().as_path())));
+    let mut forged = Vec::new();
     for (number, chunk) in (0..).zip(gone.chunks(CHUNK)) {
-        let ids: Vec<Uuid> = chunk.iter().map(|document| document.id).collect();
+        let ids: Vec<Uuid> = chunk.iter().map(|(document, _)| document.id).collect();
         let stored = stored::of_documents(connection, job.format, &ids, true)?;
         let mut rows = Rows::default();
         for table in job.format.tables() {
             let named = stored.values().flat_map(|stored| stored.row_ids()).filter(|(of, _)| of == table);
             rows.read(connection, table, named.map(|(_, id)| id))?;
         }
-        for (at, document) in (0..).zip(chunk) {
+        for (at, (document, sealed)) in (0..).zip(chunk) {
             let named = stored.get(&document.id).into_iter().flat_map(|stored| stored.row_ids());
             let there: Vec<_> = named
                 .filter(|(table, id)| rows.get(table, *id).is_some())
@@ -57,7 +62,9 @@ pub fn documents(
                 .collect();
             there.iter().for_each(|(table, id)| census.note(table, *id));
             if there.is_empty() {
-                continue; // Gone on both sides; only the ledger remembers it.
+                // Gone on both sides: only the ledger remembers it.
+                forged.extend((!sealed).then(|| never_was(job, document)));
+                continue;
             }
             let judged = only_in_database(job, document, there.len());
             let state = State { rows: there.len() as u128, ..State::default() };
@@ -67,12 +74,11 @@ pub fn documents(
             };
             let leaves = Both { file: None, database };
             let checked = Checked { document: document.clone(), judged, accounted: there, state, bytes: 0, leaves };
-            if let Some(checked) = suspects.replace(checked) {
-                suspects.push(Suspect::new(Order(Order::LAST - 1, number * CHUNK as u64 + at), checked));
-            }
+            suspects.push(Suspect::unwalked(Order(Order::LAST - 1, number * CHUNK as u64 + at), checked));
         }
     }
-    lost_documents(connection, suspects)
+    forged.extend(lost_parts(job, connection, suspects)?);
+    Ok(forged)
 }
 
 fn document_without_files(job: &Job, held: &LedgerDocument) -> Option<Document> {
@@ -93,25 +99,60 @@ fn document_without_files(job: &Job, held: &LedgerDocument) -> Option<Document> 
 
 /// The judgement of a document without files.
 pub fn only_in_database(job: &Job, document: &Document, rows: usize) -> Judged {
-    let resolved = Resolved::default();
-    let mut comparison = Comparison::new(job.format, document, Mode::Changed, &resolved, 1);
     let text = format!("no file of it is there; the database has {rows} rows of it");
     let difference = Difference {
         table: Some(document.kind.main.name.into()),
         detail: Some(text.clone()),
-        ..comparison.blank(Cause::OnlyInDatabase, Moved::File)
+        ..blank(job, document, Cause::OnlyInDatabase, Moved::File)
     };
-    comparison.tell(difference);
     let mut judged = Judged::listed(Verdict::OnlyInDatabase, text);
     judged.total = 1;
-    judged.differences = comparison.differences;
+    judged.differences = vec![difference];
     judged
 }
 
+fn blank(job: &Job, document: &Document, cause: Cause, moved: Moved) -> Difference {
+    let resolved = Resolved::default();
+    Comparison::new(job.format, document, Mode::Changed, &resolved, 1).blank(cause, moved)
+}
+
+/// A document of which neither side has anything, in a row that transload did not write.
+fn never_was(job: &Job, document: &Document) -> Difference {
+    Difference {
+        table: Some(format!("ledger.{}", DOCUMENTS.name)),
+        detail: Some("it names a document of which there is neither a file nor a row, and its seal is broken".into()),
+        ..blank(job, document, Cause::LedgerForged, Moved::Database)
+    }
+}
+
 /// Parts whose document the ledger does not have (any more), and of which no file told.
-fn lost_documents(connection: &mut dyn Connection, suspects: &mut Suspects) -> Result<(), TargetError> {
+fn lost_parts(job: &Job, connection: &mut dyn Connection, suspects: &Suspects) -> Result<Vec<Difference>, TargetError> {
     let lost = census::parts_without_document(connection)?;
     let told: HashSet<Uuid> = suspects.documents().collect();
-    suspects.lost_parts.extend(lost.into_iter().filter(|id| !told.contains(id)));
-    Ok(())
+    let lost: Vec<Uuid> = lost.into_iter().filter(|id| !told.contains(id)).collect();
+    let mut differences = Vec::new();
+    for chunk in lost.chunks(CHUNK) {
+        let stored = stored::of_documents(connection, job.format, chunk, true)?;
+        for id in chunk {
+            let part = stored.get(id).and_then(|stored| stored.parts.first());
+            let kind = job.options.kinds.iter().find(|kind| part.is_none_or(|part| *kind.main == *part.table));
+            differences.extend(kind.map(|kind| Difference {
+                document: *id,
+                kind: kind.name,
+                cause: Cause::LedgerForged,
+                moved: Moved::Database,
+                file: String::new(),
+                pointer: String::new(),
+                table: Some(format!("ledger.{}", RESIDUE.name)),
+                row: None,
+                column: None,
+                in_file: None,
+                in_database: None,
+                detail: Some("parts of a document that the ledger does not know".into()),
+                secret: false,
+                waived: None,
+            }));
+        }
+    }
+    Ok(differences)
 }

@@ -66,6 +66,8 @@ pub struct Judged {
     pub accepted: bool,
     /// Agreed, but the residue is not about this version of the file.
     pub by_columns: bool,
+    /// Whether the database's side may not be what was loaded.
+    pub database_moved: bool,
 }
 
 impl Judged {
@@ -79,6 +81,7 @@ impl Judged {
             text: text.into(),
             accepted: false,
             by_columns: false,
+            database_moved: true,
         }
     }
 }
@@ -95,7 +98,7 @@ pub fn judge(sides: &Sides) -> (Judged, Vec<(&'static str, Uuid)>) {
     }
     if sides.claimed {
         let comparison = Comparison::new(sides.format, sides.document, Mode::Unrecorded, sides.resolved, sides.most);
-        return (claimed_document(comparison), Vec::new());
+        return (claimed_document(comparison, sides.stored), Vec::new());
     }
     let known = sides.stored.document.as_ref();
     let found = wanted_rows_found(sides);
@@ -151,6 +154,7 @@ pub fn conclude(comparison: Comparison) -> Judged {
         tables: comparison.tables,
         text,
         accepted: false,
+        database_moved: comparison.database_moved,
     }
 }
 
@@ -191,7 +195,10 @@ pub fn missing_document(stored: &Stored, problem: Option<&Unexpected>, mut compa
 }
 
 /// A document whose key another file has.
-pub fn claimed_document(mut comparison: Comparison) -> Judged {
+pub fn claimed_document(mut comparison: Comparison, stored: &Stored) -> Judged {
+    for (table, detail) in &stored.forged {
+        comparison.ledger(Cause::LedgerForged, table, detail.clone());
+    }
     let text = "it was never loaded: another file has the same key".to_owned();
     let blank = comparison.blank(Cause::MissingDocument, Moved::Unknown);
     comparison.tell(Difference { detail: Some(text.clone()), ..blank });
@@ -438,7 +445,8 @@ fn own_row(sides: &Sides, wanted: &[Expected], known: &[Known], added: &[Added])
 
 /// Rows of the document that its residue does not name.
 fn added_rows<'a>(sides: &Sides<'a>, wanted: &[Expected], known: &[Known]) -> Vec<Added<'a>> {
-    let mut seen: IdSet = known.iter().map(|known| known.id).collect();
+    // A row that is not where the ledger has it may be in another table.
+    let mut seen: IdSet = known.iter().filter(|known| known.row.is_some()).map(|known| known.id).collect();
     let mut added = Vec::new();
     let mut add = |table: &'static Table, row: &'a Row| {
         if !sides.rows.is_anothers(sides.document.id, row.id()) && seen.insert(row.id()) {
@@ -538,11 +546,13 @@ pub fn ledger_row(
     if ledger.kind != document.kind.name || ledger.key != document.key {
         wrong.push("kind or key is another document's".to_owned());
     }
-    let anchor = match document.kind.anchor {
-        Anchor::FirstRow => comparison.parent,
-        Anchor::Referenced => refers.and_then(|refers| refers.row),
-        Anchor::None => None,
+    // What the ledger's row must name; `None` where the row is gone, which is told by row.
+    let anchor = match (document.kind.anchor, refers) {
+        (Anchor::FirstRow, _) => comparison.parent.map(Some),
+        (Anchor::Referenced, Some(refers)) => refers.row.map(Some),
+        (Anchor::Referenced, None) | (Anchor::None, _) => Some(None),
     };
+    let names_another = anchor.is_some_and(|anchor| ledger.row_id != anchor);
     let format = comparison.format;
     let reference = refers.map(|refers| format.reference_key(refers.reference.kind, refers.text));
     if comparison.mode == Mode::Loaded {
@@ -562,8 +572,7 @@ pub fn ledger_row(
         if ledger.reference != reference {
             wrong.push("it knows another reference than the document's".into());
         }
-        // Where the row that is referred to is gone, the rows that refer to it tell.
-        if ledger.row_id != anchor && (anchor.is_some() || refers.is_none()) {
+        if names_another {
             wrong.push("it names another row as the document's own".into());
         }
     } else {
@@ -577,7 +586,7 @@ pub fn ledger_row(
                 comparison.tell(difference);
             }
         }
-        if document.kind.anchor == Anchor::FirstRow && anchor.is_some_and(|anchor| ledger.row_id != Some(anchor)) {
+        if document.kind.anchor == Anchor::FirstRow && names_another {
             wrong.push("it names another row as the document's own".into());
         }
     }
@@ -613,13 +622,15 @@ fn pair(sides: &Sides, wanted: &[Expected], known: &mut [Known], added: &mut [Ad
         });
     }
     // Rows that the ledger names under other ids were adopted: they say the same, or stand in the
-    // same place.
+    // same place, or did before they were deleted.
     let mut free: Vec<usize> = (0..known.len()).filter(|at| !known[*at].paired).collect();
-    for same in [same_key as fn(&Sides, &Expected, &Row) -> bool, |_, _, _| true] {
+    let says_the_same = |known: &Known, wanted: &Expected| known.row.is_some_and(|row| same_key(sides, wanted, row));
+    let stands_there = |_: &Known, _: &Expected| true;
+    for same in [&says_the_same as &dyn Fn(&Known, &Expected) -> bool, &stands_there] {
         open.retain(|&at| {
             let partner = free.iter().position(|&free| {
                 let known = &known[free];
-                known.table == wanted[at].table && known.row.is_some_and(|row| same(sides, &wanted[at], row))
+                known.table == wanted[at].table && same(known, &wanted[at])
             });
             if let Some(partner) = partner {
                 let partner = free.remove(partner);

@@ -88,7 +88,7 @@ pub fn judge(
     if claimed {
         let resolved = Resolved::default();
         let comparison = Comparison::new(judge.format, &document, Mode::Unrecorded, &resolved, judge.most);
-        let judged = judge::claimed_document(comparison);
+        let judged = judge::claimed_document(comparison, held);
         return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes, leaves: Both::default() });
     }
     let files: Vec<(RelPath, FileRole)> = document.files.iter().map(|file| (file.path.clone(), file.role)).collect();
@@ -418,6 +418,9 @@ impl Flow<'_> {
     }
 }
 
+/// A row with whether it is not what was written.
+type Partner = (Row, Option<bool>);
+
 /// Brings what the file wants and what the database has together as both flow past.
 struct Pairing<'a> {
     comparison: Comparison<'a>,
@@ -427,7 +430,7 @@ struct Pairing<'a> {
     open: Vec<Expected>,
     whole: Vec<(usize, Node)>,
     /// The document's first row as the file wants it, with the one that there is and whether it moved.
-    first: Option<(Expected, Option<(Row, Option<bool>)>)>,
+    first: Option<(Expected, Option<Partner>)>,
     /// Rows of the document that its residue does not name.
     unnamed: u64,
     parts: Option<usize>,
@@ -546,8 +549,9 @@ impl<'a> Pairing<'a> {
                 None => left.push(wanted),
             }
         }
-        // Rows that the ledger names under other ids were adopted: they stand in the same place.
-        let adopted = |entry: &Entry| entry.known && entry.row.is_some() && self.comparison.mode == Mode::Loaded;
+        // Rows that the ledger names under other ids were adopted: they stand in the same place, or
+        // did before they were deleted.
+        let adopted = |entry: &Entry| entry.known && self.comparison.mode == Mode::Loaded;
         let mut places: VecDeque<Uuid> =
             self.waiting.iter().copied().filter(|id| self.entries.get(id).is_some_and(adopted)).collect();
         for wanted in left {

@@ -2,89 +2,94 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::Instant as Clock;
 
 use uuid::Uuid;
 
+use crate::format::proof::HeldFile;
 use crate::format::Format;
 use crate::ledger::{uuids, LedgerDocument};
 use crate::model::ledger::{documents as d, DOCUMENTS};
-use crate::model::{ids, Anchor, DocumentKind, Row, Table};
+use crate::model::{
+    ids, Anchor, Class, Document, DocumentKind, Instant, Kind, Membership, RelPath, Row, SourceFile, Table, Value,
+};
 use crate::target::{select_all, Connection, Filter, TargetError};
 
 use super::account::{Account, Order};
+use super::batch::Judge;
 use super::census::Census;
 use super::compare::{row_text, same_value, value_text};
-use super::outcome::{Cause, Difference, Moved};
+use super::outcome::{Cause, Difference, Moved, Verdict};
 use super::run::Job;
 use super::stored;
+use super::suspects::files_now;
 
 /// Rows that are looked at together.
 const CHUNK: usize = 1_000;
+/// Documents that are judged together.
+const JUDGED: usize = 64;
 
 /// Something that the tables hold and no document accounts for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Orphan {
     table: &'static Table,
-    /// `None`: the table has more rows than documents have, and each of them has an owner.
-    row: Option<Row>,
-    /// The documents that it would stand for, by the row that they would stand in.
-    group: Option<Uuid>,
+    row: Row,
+    /// The document that it would belong to, by the row that this would stand in.
+    group: Uuid,
+    /// Of a placeholder: how it is not what it should be.
     differences: Vec<Difference>,
+}
+
+/// Orphans, and when they were found.
+pub struct Orphans {
+    found: Vec<Orphan>,
+    since: Clock,
 }
 
 /// Finds what stands in the tables beside what documents have.
 pub fn find(
     job: &Job,
+    judge: &Judge,
     connection: &mut dyn Connection,
     census: &mut Census,
     tables: &[&'static Table],
-) -> Result<Vec<Orphan>, TargetError> {
-    let mut orphans = placeholders(job, connection, Some(census), tables)?;
+) -> Result<Orphans, TargetError> {
+    let mut found = placeholders(job, connection, Some(census), tables)?;
     for &table in tables {
         let candidates = census.candidates(connection, table)?;
-        let found = without_owner(job, connection, table, &candidates)?;
-        if !candidates.is_empty() && found.is_empty() && census.surplus(connection, table)? != 0 {
-            let surplus = census.surplus(connection, table)?;
-            let detail = match surplus > 0 {
-                true => format!("the table has {surplus} rows that no document has, and cannot be told apart"),
-                false => format!("documents share {} rows: the ledger names them twice", -surplus),
-            };
-            let difference = Difference { detail: Some(detail), ..blank(job.format, table, Cause::LedgerForged) };
-            orphans.push(Orphan { table, row: None, group: None, differences: vec![difference] });
-        }
-        orphans.extend(found);
+        found.extend(without_owner(job, judge, connection, table, &candidates)?);
     }
-    Ok(orphans)
+    Ok(Orphans { found, since: Clock::now() })
 }
 
-/// Looks at the orphans again until they stand still, and counts those that are left.
+/// Looks at the orphans once more when whatever was on its way must have come, and counts those that
+/// are left.
 pub fn settle(
     job: &Job,
+    judge: &Judge,
     connection: &mut dyn Connection,
-    orphans: Vec<Orphan>,
+    orphans: Orphans,
     account: &mut Account,
 ) -> Result<(), TargetError> {
-    if orphans.is_empty() {
+    let Orphans { found, since } = orphans;
+    if found.is_empty() {
         return Ok(());
     }
-    let tables: Vec<&'static Table> = job.format.tables().to_vec();
-    let pause = job.options.max_lag.min(Duration::from_secs(1));
-    super::suspects::wait(job, pause);
+    super::suspects::wait(job, job.options.max_lag.saturating_sub(since.elapsed()));
     connection.refresh()?;
     let mut left: Vec<Orphan> = Vec::new();
-    let mut of_table: BTreeMap<usize, Vec<Uuid>> = BTreeMap::new();
-    for orphan in orphans {
-        let at = tables.iter().position(|table| *table == orphan.table).unwrap_or_default();
-        match &orphan.row {
-            Some(row) if orphan.differences.is_empty() => of_table.entry(at).or_default().push(row.id()),
-            Some(_) => {}
-            None => left.push(orphan),
-        }
+    let mut of_table: BTreeMap<&'static str, (&'static Table, Vec<Uuid>)> = BTreeMap::new();
+    for orphan in found.iter().filter(|orphan| orphan.differences.is_empty()) {
+        of_table.entry(orphan.table.name).or_insert((orphan.table, Vec::new())).1.push(orphan.row.id());
     }
-    left.extend(placeholders(job, connection, None, &tables)?);
-    for (at, ids) in of_table {
-        left.extend(without_owner(job, connection, tables[at], &ids)?);
+    let stand_ins: HashSet<Uuid> =
+        found.iter().filter(|orphan| !orphan.differences.is_empty()).map(|orphan| orphan.row.id()).collect();
+    if !stand_ins.is_empty() {
+        let still = placeholders(job, connection, None, job.format.tables())?;
+        left.extend(still.into_iter().filter(|orphan| stand_ins.contains(&orphan.row.id())));
+    }
+    for (table, ids) in of_table.into_values() {
+        left.extend(without_owner(job, judge, connection, table, &ids)?);
     }
     tell(job, left, account);
     Ok(())
@@ -95,17 +100,12 @@ fn tell(job: &Job, orphans: Vec<Orphan>, account: &mut Account) {
     let mut groups: BTreeMap<(&'static str, Uuid), Vec<(&'static Table, Row)>> = BTreeMap::new();
     let mut number = 0;
     for orphan in orphans {
-        match (orphan.row, orphan.group) {
-            (Some(row), Some(group)) if orphan.differences.is_empty() => {
-                let kind = kind_of(job.format, orphan.table).name;
-                groups.entry((kind, group)).or_default().push((orphan.table, row));
-            }
-            // Something of the table is told already: a row that stands below another document, say.
-            (None, _) if account.tables.get(orphan.table.name).is_some_and(|count| count.differences > 0) => {}
-            _ => {
-                account.differences(Order(Order::LAST, number), orphan.differences);
-                number += 1;
-            }
+        if orphan.differences.is_empty() {
+            let kind = kind_of(job.format, orphan.table).name;
+            groups.entry((kind, orphan.group)).or_default().push((orphan.table, orphan.row));
+        } else {
+            account.differences(Order(Order::LAST, number), orphan.differences);
+            number += 1;
         }
     }
     for ((kind, group), rows) in groups {
@@ -164,9 +164,11 @@ fn parent_table(format: &dyn Format, table: &'static Table) -> &'static Table {
     kind_of(format, table).main
 }
 
-/// Those of the rows that no document has.
+/// Those of the rows that no document has: whoever ought to have one is judged, and says which rows
+/// were looked at on its behalf.
 fn without_owner(
     job: &Job,
+    judge: &Judge,
     connection: &mut dyn Connection,
     table: &'static Table,
     ids: &[Uuid],
@@ -175,34 +177,125 @@ fn without_owner(
     let logs = log_rows(job, connection, table, ids)?;
     for chunk in ids.chunks(CHUNK) {
         let rows = select_all(connection, table, &Filter::In { column: 0, values: &uuids(chunk) })?;
-        let anchors: Vec<Option<Uuid>> = rows.iter().map(|row| anchor(table, row)).collect();
-        let all: Vec<Uuid> = anchors.iter().copied().flatten().collect();
-        let mut owned: HashSet<Uuid> = HashSet::new();
-        let (main, kinds) = owners(job.format, table);
-        for row in select_all(connection, &DOCUMENTS, &Filter::In { column: d::ROW_ID, values: &uuids(&all) })? {
-            let Ok(document) = LedgerDocument::from_row(&row) else { continue };
-            if kinds.contains(&document.kind.as_str()) {
-                owned.extend(document.row_id);
-            }
-        }
-        let open: Vec<Uuid> = all.iter().copied().filter(|id| !owned.contains(id)).collect();
-        for row in select_all(connection, main, &Filter::In { column: 0, values: &uuids(&open) })? {
-            if has_home(job, main, &row) {
-                owned.insert(row.id());
-            }
-        }
-        for (row, anchor) in rows.into_iter().zip(anchors) {
+        let anchors: Vec<Uuid> = rows.iter().filter_map(|row| anchor(table, row)).collect();
+        let owned = rows_of_owners(job, judge, connection, table, &anchors)?;
+        for row in rows {
+            let anchor = anchor(table, &row);
             let is_owned = match anchor {
-                Some(anchor) => owned.contains(&anchor),
+                Some(anchor) => owned.rows.contains(&row.id()) || owned.unreadable.contains(&anchor),
                 None => logs.contains(&row.id()),
             };
             if !is_owned {
-                let group = anchor.or(Some(row.id()));
-                orphans.push(Orphan { table, row: Some(row), group, differences: Vec::new() });
+                let group = anchor.unwrap_or(row.id());
+                orphans.push(Orphan { table, row, group, differences: Vec::new() });
             }
         }
     }
     Ok(orphans)
+}
+
+/// What documents have.
+#[derive(Default)]
+struct Owned {
+    rows: HashSet<Uuid>,
+    /// Anchors of documents that cannot be read: nobody knows what they have.
+    unreadable: HashSet<Uuid>,
+}
+
+/// The rows of the documents that stand in these anchors, as far as there are any.
+fn rows_of_owners(
+    job: &Job,
+    judge: &Judge,
+    connection: &mut dyn Connection,
+    table: &'static Table,
+    anchors: &[Uuid],
+) -> Result<Owned, TargetError> {
+    let (anchor_table, kinds) = owners(job.format, table);
+    let mut documents: BTreeMap<Uuid, (Uuid, Document)> = BTreeMap::new();
+    let mut keys: HashMap<Uuid, Vec<String>> = HashMap::new();
+    for row in select_all(connection, &DOCUMENTS, &Filter::In { column: d::ROW_ID, values: &uuids(anchors) })? {
+        let Ok(ledger) = LedgerDocument::from_row(&row) else { continue };
+        let Some(anchor) = ledger.row_id else { continue };
+        match kinds.iter().find(|kind| kind.name == ledger.kind) {
+            Some(kind) => {
+                let Some(held) = ledger.held(job.format) else { continue };
+                let file =
+                    |file: HeldFile| SourceFile { path: file.path, role: file.role, size: 0, modified: file.modified };
+                let files = held.files.into_iter().map(file).collect();
+                documents.insert(ledger.id, (anchor, Document { kind, key: ledger.key, id: ledger.id, files }));
+            }
+            None => keys.entry(anchor).or_default().push(ledger.key),
+        }
+    }
+    // A file that was made since the walk passed by.
+    for row in select_all(connection, anchor_table, &Filter::In { column: 0, values: &uuids(anchors) })? {
+        let known = keys.remove(&row.id()).unwrap_or_default();
+        for path in homes(job.format, anchor_table, &kinds, &row, known) {
+            for document in found_at(job, &path).into_iter().filter(|document| kinds.contains(&document.kind)) {
+                documents.entry(document.id).or_insert((row.id(), document));
+            }
+        }
+    }
+    let mut owned = Owned::default();
+    let documents: Vec<(Uuid, Document)> = documents.into_values().collect();
+    for chunk in documents.chunks(JUDGED) {
+        let now = |(anchor, document): &(Uuid, Document)| (*anchor, files_now(job, document));
+        let (there, gone): (Vec<_>, Vec<_>) = chunk.iter().map(now).partition(|(_, it)| !it.files.is_empty());
+        // Of a document without files, all that the ledger names is told.
+        let ids: Vec<Uuid> = gone.iter().map(|(_, document)| document.id).collect();
+        let stored = stored::of_documents(connection, job.format, &ids, true)?;
+        owned.rows.extend(stored.values().flat_map(|stored| stored.row_ids()).map(|(_, id)| id));
+        let (anchors, there): (Vec<Uuid>, Vec<Document>) = there.into_iter().unzip();
+        for (anchor, checked) in anchors.into_iter().zip(judge.batch(connection, there)?) {
+            owned.rows.extend(checked.accounted.iter().map(|(_, id)| *id));
+            if checked.judged.verdict == Verdict::Unreadable {
+                owned.unreadable.insert(anchor);
+            }
+        }
+    }
+    Ok(owned)
+}
+
+/// Where files might stand of the documents that stand in a row. `keys` are those of documents that
+/// have this row as their own.
+fn homes(
+    format: &dyn Format,
+    table: &'static Table,
+    kinds: &[&'static DocumentKind],
+    row: &Row,
+    keys: Vec<String>,
+) -> Vec<RelPath> {
+    let mut paths = Vec::new();
+    for kind in kinds {
+        let column = kind.main.columns.iter().position(|column| column.reference.is_some());
+        let (Anchor::Referenced, Some(column)) = (kind.anchor, column) else {
+            paths.extend(format.homes(table, row));
+            continue;
+        };
+        // Its file is named after what it refers to.
+        let natural = table.natural_key.iter().filter_map(|at| row.0[*at].as_text()).map(str::to_owned);
+        for key in keys.iter().cloned().chain([row.id().to_string()]).chain(natural) {
+            let mut entry = Row(vec![Value::Null; kind.main.columns.len()]);
+            entry.0[column] = Value::Reference(key);
+            paths.extend(format.homes(kind.main, &entry));
+        }
+    }
+    paths
+}
+
+/// The document of which a path is a file, if it is there.
+fn found_at(job: &Job, path: &RelPath) -> Option<Document> {
+    job.source.join(path.as_path()).symlink_metadata().ok()?;
+    let documents = |member: Membership| {
+        let file = SourceFile { path: path.clone(), role: member.role, size: 0, modified: Instant(0) };
+        let id = ids::document(member.kind.name, &member.key);
+        Document { kind: member.kind, key: member.key, id, files: vec![file] }
+    };
+    match job.format.classify(path) {
+        Class::Document(member) => Some(documents(member)),
+        Class::ByShape { object, .. } => Some(documents(object)),
+        Class::NotMigrated { .. } => None,
+    }
 }
 
 /// The row that stands for the document that has this row.
@@ -219,7 +312,7 @@ fn anchor(table: &'static Table, row: &Row) -> Option<Uuid> {
 }
 
 /// The table in which anchors stand, and the kinds of documents that have rows of `table`.
-fn owners(format: &dyn Format, table: &'static Table) -> (&'static Table, Vec<&'static str>) {
+fn owners(format: &dyn Format, table: &'static Table) -> (&'static Table, Vec<&'static DocumentKind>) {
     let main = if table.parent.is_some() { parent_table(format, table) } else { table };
     let kinds: Vec<&'static DocumentKind> = format.kinds().iter().copied().filter(|kind| *kind.main == *main).collect();
     let referenced = kinds.iter().find(|kind| kind.anchor == Anchor::Referenced);
@@ -230,13 +323,7 @@ fn owners(format: &dyn Format, table: &'static Table) -> (&'static Table, Vec<&'
         }
         None => main,
     };
-    (anchors, kinds.iter().map(|kind| kind.name).collect())
-}
-
-/// Whether a file is there of which the row would be: it was made since the walk passed by.
-fn has_home(job: &Job, table: &Table, row: &Row) -> bool {
-    let homes = job.format.homes(table, row);
-    homes.iter().any(|path| job.source.join(path.as_path()).symlink_metadata().is_ok())
+    (anchors, kinds)
 }
 
 /// Of tables whose documents stand in no row: all rows that documents name.
@@ -291,14 +378,16 @@ fn placeholders(
             }
             for row in rows {
                 let documents = referring.remove(&row.id()).unwrap_or_default();
-                if documents.iter().any(|document| document.kind == kind) {
-                    continue; // A document of its own says that it is one.
+                // A document of its own says that it is one; that a document is one its id says.
+                let own = ids::document;
+                if documents.iter().any(|it| it.kind == kind && it.id == own(kind, &it.key)) {
+                    continue;
                 }
                 if let Some(census) = &mut census {
                     census.note(table.name, row.id());
                 }
                 if let Some(differences) = not_a_placeholder(format, table, kind, row, &documents) {
-                    wrong.push(Orphan { table, row: Some(row.clone()), group: None, differences });
+                    wrong.push(Orphan { table, row: row.clone(), group: row.id(), differences });
                 }
             }
         }
@@ -324,7 +413,10 @@ fn not_a_placeholder(
         })
         .collect();
     let same = |wanted: &Row| wanted.0.iter().zip(&row.0).skip(1).all(|(wanted, found)| same_value(wanted, found));
-    let was_a_user = || expected.iter().all(|(_, wanted)| wanted.0[0] != row.0[0] || wanted.0[1] != row.0[1]);
+    // It was a user if it is not what a reference made: by its id, or by when that was.
+    let times = || table.columns.iter().enumerate().filter(|(_, column)| column.kind == Kind::Time);
+    let is_of_then = |wanted: &Row| times().all(|(at, _)| wanted.0[at] == row.0[at]);
+    let was_a_user = || expected.iter().all(|(_, wanted)| wanted.0[0] != row.0[0] || !is_of_then(wanted));
     if expected.iter().any(|(_, wanted)| same(wanted)) || (same(&retired) && (expected.is_empty() || was_a_user())) {
         return None;
     }

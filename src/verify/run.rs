@@ -130,6 +130,7 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
     let options = job.options;
     let mut walker = Walker::new(WalkOptions { root: job.source.to_owned(), follow_links: options.follow_links })?;
     let mut readers = job.target.readers(options.threads.max(1))?;
+    let taken = std::time::Instant::now();
     let judge = Judge {
         format: job.format,
         root: job.source,
@@ -155,19 +156,18 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
     let reader = &mut *readers[0];
     let whole = options.sample.is_none() && options.changed_since.is_none();
     let mut suspects = suspects;
+    let mut orphans = None;
     if whole {
-        database_only::documents(job, reader, &mut suspects, &mut census)?;
-    }
-    let mut orphans = Vec::new();
-    if whole {
+        let forged = database_only::documents(job, reader, &mut suspects, &mut census)?;
+        account.differences(Order(Order::LAST - 2, 0), forged);
         let counted = counted_tables(job.format, &options.kinds);
-        orphans = super::orphans::find(job, reader, &mut census, &counted)?;
+        orphans = Some(super::orphans::find(job, &judge, reader, &mut census, &counted)?);
     }
     let history = history::read(reader)?;
     // The first snapshot is not needed any more, and an old one keeps the server from tidying up.
     let mut reader = readers.swap_remove(0);
     drop(readers);
-    for (order, settled) in suspects.settle(job, &judge, &mut *reader)? {
+    for (order, settled) in suspects.settle(job, &judge, &mut *reader, taken)? {
         match settled {
             Settled::Judged(checked, guard) => {
                 keep(leaves.as_ref(), &checked)?;
@@ -178,7 +178,9 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
             Settled::Gone(files) => forget(&mut account.files, files),
         }
     }
-    super::orphans::settle(job, &mut *reader, orphans, &mut account)?;
+    if let Some(orphans) = orphans {
+        super::orphans::settle(job, &judge, &mut *reader, orphans, &mut account)?;
+    }
     stopped(job)?;
     let receipt = leaves.map(Leaves::finish).transpose()?;
     let mut outcome = outcome(job, account, history, started, clock.elapsed(), receipt);

@@ -118,7 +118,7 @@ pub fn part_of(format: &dyn Format, row: &Row) -> Result<StoredPart, String> {
     let table = table.ok_or_else(|| format!("a part names the table {name:?}, which does not exist"))?;
     let ids = v[r::ROW_IDS].as_bytes().unwrap_or_default();
     let digests = v[r::ROW_DIGESTS].as_bytes().unwrap_or_default();
-    if ids.len() % 16 != 0 || ids.len() / 16 * ROW_DIGEST != digests.len() {
+    if !ids.len().is_multiple_of(16) || ids.len() / 16 * ROW_DIGEST != digests.len() {
         return Err("a part has not as many digests as rows".into());
     }
     Ok(StoredPart {

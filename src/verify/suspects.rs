@@ -1,11 +1,16 @@
 //! Looking again at what did not agree at first sight: it may have been on its way.
 //!
-//! An application that writes both sides writes one of them first. A suspect is read again, over a
-//! fresh snapshot, until it agrees, or until both sides hold still: then the difference stands. The
-//! database may be behind the files by `max_lag`, so versions of the files that were seen on the
-//! way are remembered and compared as well.
+//! An application that writes both sides writes one of them first, and the other may follow within
+//! `max_lag`. So the database must equal a version of the file that was current within `max_lag` of
+//! its reading, before or after. A suspect is looked at again until it does, with its file against
+//! the state of the database before (the file follows), against the state now, and with versions of
+//! the file that were seen within `max_lag` against the state now (the database follows).
+//!
+//! A difference stands when it was there at every look for longer than `max_lag`, whatever else
+//! moved in the document; or at once where nothing can be on its way: the file was written longer
+//! ago than that, and the rows are what was loaded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant as Clock};
 
 use uuid::Uuid;
@@ -21,13 +26,13 @@ use super::database_only::only_in_database;
 use super::guards;
 use super::judge::Judged;
 use super::leaves::{of_rows, Both};
-use super::outcome::Verdict;
+use super::outcome::{Difference, Verdict};
 use super::run::{Job, VerifyError};
 use super::stored::{self, Rows};
 
 /// Suspects that are looked at together.
 const CHUNK: usize = 256;
-/// How long both sides have to hold still, unless `max_lag` is shorter.
+/// How long both sides have to hold still where nothing can be on its way.
 const STILL: Duration = Duration::from_secs(1);
 /// The pauses between two looks; the last one is repeated.
 const PAUSES: [Duration; 6] = [
@@ -46,24 +51,98 @@ const ALL_VERSIONS: u64 = 32 * 1024 * 1024;
 pub struct Suspect {
     order: Order,
     checked: Box<Checked>,
-    /// Since when both sides are as they are, and how often something had moved.
+    /// Whether the walk counted its files.
+    walked: bool,
+    /// When it was looked at for the first time, and since when both sides are as they are.
+    since: Clock,
     still_since: Clock,
+    /// How often something had moved.
     moves: u32,
+    /// The differences of the last look, with when each was seen first, without a gap.
+    standing: HashMap<Key, Clock>,
     /// What its files were, with the time when they were last seen so.
     versions: Vec<(Clock, Reading)>,
 }
 
+/// By which a difference is known from one look to the next.
+type Key = [u8; 16];
+
 impl Suspect {
     pub fn new(order: Order, checked: Checked) -> Suspect {
-        Suspect { order, checked: Box::new(checked), still_since: Clock::now(), moves: 0, versions: Vec::new() }
+        let now = Clock::now();
+        let mut suspect = Suspect {
+            order,
+            checked: Box::new(checked),
+            walked: true,
+            since: now,
+            still_since: now,
+            moves: 0,
+            standing: HashMap::new(),
+            versions: Vec::new(),
+        };
+        suspect.note_standing(now);
+        suspect
     }
+
+    /// Of a document of which the walk has not seen a file.
+    pub fn unwalked(order: Order, checked: Checked) -> Suspect {
+        Suspect { walked: false, ..Suspect::new(order, checked) }
+    }
+
+    fn note_standing(&mut self, now: Clock) {
+        let judged = &self.checked.judged;
+        let mut keys: Vec<Key> = judged.differences.iter().map(key_of).collect();
+        if keys.is_empty() {
+            // What is listed without a difference, such as a file that cannot be read.
+            keys.push(short_hash(&[judged.verdict.code(), &judged.text]));
+        }
+        let before = std::mem::take(&mut self.standing);
+        self.standing = keys.into_iter().map(|key| (key, before.get(&key).copied().unwrap_or(now))).collect();
+    }
+
+    /// Takes what was found now in place of what was known.
+    fn look(&mut self, checked: Checked, now: Clock) {
+        if checked.state != self.checked.state {
+            self.still_since = now;
+            self.moves += 1;
+        }
+        *self.checked = checked;
+        self.note_standing(now);
+    }
+}
+
+/// Everything that makes a difference this one; its cause and who moved may be seen otherwise when
+/// other places differ, too.
+fn key_of(difference: &Difference) -> Key {
+    let text = |text: &Option<String>| text.as_deref().map_or_else(String::new, |text| format!("={text}"));
+    let row = difference.row.map_or_else(String::new, |row| row.to_string());
+    short_hash(&[
+        &difference.file,
+        &difference.pointer,
+        &text(&difference.table),
+        &row,
+        &text(&difference.column),
+        &text(&difference.in_file),
+        &text(&difference.in_database),
+        &text(&difference.detail),
+    ])
+}
+
+fn short_hash(parts: &[&str]) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+    }
+    let mut key = Key::default();
+    hasher.finalize_xof().fill(&mut key);
+    key
 }
 
 /// What became of a suspect.
 pub enum Settled {
     /// With a guard where one is wanted and it can be repaired.
     Judged(Box<Checked>, Option<Guard>),
-    /// Its files vanished, this many, and the database does not have it.
+    /// Its files vanished, so many that were counted, and the database does not have it.
     Gone(u64),
 }
 
@@ -71,8 +150,6 @@ pub enum Settled {
 #[derive(Default)]
 pub struct Suspects {
     open: Vec<Suspect>,
-    /// Documents of which the ledger has parts and nothing else.
-    pub lost_parts: Vec<Uuid>,
 }
 
 impl Suspects {
@@ -80,65 +157,202 @@ impl Suspects {
         self.open.push(suspect);
     }
 
-    /// Puts what was found out about a document in place of what was known, if it is a suspect.
-    pub fn replace(&mut self, checked: Checked) -> Option<Checked> {
-        let same = |suspect: &&mut Suspect| suspect.checked.document.id == checked.document.id;
-        match self.open.iter_mut().find(same) {
-            Some(suspect) => {
-                suspect.checked = Box::new(checked);
-                None
-            }
-            None => Some(checked),
-        }
-    }
-
     pub fn documents(&self) -> impl Iterator<Item = Uuid> + '_ {
         self.open.iter().map(|suspect| suspect.checked.document.id)
     }
 
-    /// Looks at all of them until each is settled.
+    /// Looks at all of them until each is settled. `taken`: when the reader's state was.
     pub fn settle(
         mut self,
         job: &Job,
         judge: &Judge,
         reader: &mut dyn Connection,
+        taken: Clock,
     ) -> Result<BTreeMap<Order, Settled>, VerifyError> {
         let mut settled = BTreeMap::new();
-        let mut remembered = 0;
+        let mut looks = Looks { job, judge, taken, remembered: 0 };
         for round in 0.. {
             if self.open.is_empty() {
                 break;
             }
-            let pause = PAUSES[round.min(PAUSES.len() - 1)];
-            wait(job, pause.min(job.options.max_lag));
+            wait(job, pause(&self.open, round, job.options.max_lag));
             if let Some(signal) = job.stop.requested() {
                 return Err(VerifyError::Stopped(signal));
             }
             let mut left = Vec::new();
-            let mut open = std::mem::take(&mut self.open).into_iter().peekable();
-            while open.peek().is_some() {
-                let chunk: Vec<Suspect> = open.by_ref().take(CHUNK).collect();
-                reader.refresh()?;
-                for suspect in look_again(job, judge, reader, chunk, &mut remembered)? {
-                    let order = suspect.order;
-                    match verdict_of(job, suspect) {
-                        Ok(Settled::Judged(checked, _)) => {
-                            let verdict = checked.judged.verdict;
-                            let wanted = job.options.guards
-                                && matches!(verdict, Verdict::Different | Verdict::Stale | Verdict::Missing);
-                            let guard = if wanted { guards::of(judge, reader, &checked)? } else { None };
-                            settled.insert(order, Settled::Judged(checked, guard));
-                        }
-                        Ok(gone) => drop(settled.insert(order, gone)),
-                        Err(suspect) => left.push(suspect),
-                    }
+            for now in [Against::Before, Against::Now] {
+                if now == Against::Now {
+                    reader.refresh()?;
+                    looks.taken = Clock::now();
                 }
-                (job.tick)(&job.progress.snapshot());
+                let mut open = std::mem::take(&mut self.open).into_iter().peekable();
+                while open.peek().is_some() {
+                    let chunk: Vec<Suspect> = open.by_ref().take(CHUNK).collect();
+                    for suspect in looks.look(reader, chunk, now)? {
+                        let order = suspect.order;
+                        match verdict_of(job, suspect, now) {
+                            Ok(Settled::Judged(checked, _)) => {
+                                let verdict = checked.judged.verdict;
+                                let wanted = job.options.guards
+                                    && matches!(verdict, Verdict::Different | Verdict::Stale | Verdict::Missing);
+                                let guard = if wanted { guards::of(judge, reader, &checked)? } else { None };
+                                settled.insert(order, Settled::Judged(checked, guard));
+                            }
+                            Ok(gone) => drop(settled.insert(order, gone)),
+                            Err(suspect) => left.push(suspect),
+                        }
+                    }
+                    (job.tick)(&job.progress.snapshot());
+                }
+                self.open = std::mem::take(&mut left);
             }
-            self.open = left;
         }
         Ok(settled)
     }
+}
+
+/// How long to wait for the next look: no longer than until something may stand.
+fn pause(open: &[Suspect], round: usize, max_lag: Duration) -> Duration {
+    let usual = PAUSES[round.min(PAUSES.len() - 1)].min(max_lag);
+    let stands = |suspect: &Suspect| {
+        let since = suspect.standing.values().min()?;
+        (max_lag + Duration::from_millis(1)).checked_sub(since.elapsed())
+    };
+    let next = open.iter().filter_map(stands).min();
+    next.map_or(usual, |next| next.clamp(PAUSES[0].min(usual), usual))
+}
+
+/// Which state of the database files are compared with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Against {
+    /// The one of the last look, where a file has changed since then.
+    Before,
+    Now,
+}
+
+/// What looking takes.
+struct Looks<'a> {
+    job: &'a Job<'a>,
+    judge: &'a Judge<'a>,
+    /// When the reader's state was taken.
+    taken: Clock,
+    /// Bytes of all versions that are remembered.
+    remembered: u64,
+}
+
+impl Looks<'_> {
+    /// Reads the suspects again, and judges them anew.
+    fn look(
+        &mut self,
+        reader: &mut dyn Connection,
+        mut suspects: Vec<Suspect>,
+        against: Against,
+    ) -> Result<Vec<Suspect>, TargetError> {
+        if against == Against::Before && self.taken.elapsed() > self.job.options.max_lag {
+            return Ok(suspects);
+        }
+        let (mut documents, mut readings, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, suspect) in suspects.iter_mut().enumerate() {
+            let document = files_now(self.job, &suspect.checked.document);
+            if against == Against::Before && (document.files.is_empty() || !has_changed(suspect, &document)) {
+                continue;
+            }
+            if document.files.is_empty() {
+                without_files(self.job, reader, suspect)?;
+                continue;
+            }
+            readings.push(self.judge.read(&document));
+            documents.push(document);
+            places.push(at);
+        }
+        let now = Clock::now();
+        let older: Vec<Option<Reading>> =
+            readings.iter().map(|reading| reading.as_ref().ok().and_then(copied)).collect();
+        let results = self.judge.batch_of(reader, documents, readings)?;
+        let mut open = Vec::new();
+        for ((at, checked), reading) in places.into_iter().zip(results).zip(older) {
+            let suspect = &mut suspects[at];
+            if against == Against::Before {
+                if is_fine(&checked) {
+                    *suspect.checked = checked;
+                }
+            } else {
+                if !is_fine(&checked) {
+                    open.push(at);
+                }
+                suspect.look(checked, now);
+            }
+            self.remember(suspect, reading, now);
+        }
+        self.try_versions(reader, &mut suspects, &open, now)?;
+        Ok(suspects)
+    }
+
+    /// An older version that was still the file's a moment ago will do as well; one that is older
+    /// than that says at least that the database is behind.
+    fn try_versions(
+        &self,
+        reader: &mut dyn Connection,
+        suspects: &mut [Suspect],
+        open: &[usize],
+        now: Clock,
+    ) -> Result<(), TargetError> {
+        let (mut documents, mut readings, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for &at in open {
+            let suspect = &suspects[at];
+            // The latest first.
+            for (seen, version) in suspect.versions.iter().rev() {
+                let Some(reading) = copied(version) else { continue };
+                if suspect.checked.state.files != Some(version.digest) {
+                    documents.push(suspect.checked.document.clone());
+                    readings.push(Ok(reading));
+                    places.push((at, *seen));
+                }
+            }
+        }
+        let mut done: HashSet<usize> = HashSet::new();
+        for ((at, seen), checked) in places.into_iter().zip(self.judge.batch_of(reader, documents, readings)?) {
+            if !is_fine(&checked) || !done.insert(at) {
+                continue;
+            }
+            let suspect = &mut suspects[at];
+            if now.duration_since(seen) <= self.job.options.max_lag {
+                *suspect.checked = checked;
+            } else {
+                suspect.checked.judged.verdict = Verdict::Stale;
+                suspect.checked.judged.text = "the database holds an older version of the file".into();
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a version of the files for as long as there is room.
+    fn remember(&mut self, suspect: &mut Suspect, reading: Option<Reading>, now: Clock) {
+        let Some(reading) = reading else { return };
+        match suspect.versions.iter_mut().find(|(_, version)| version.digest == reading.digest) {
+            Some((seen, _)) => *seen = now,
+            None => {
+                let mut held: u64 = suspect.versions.iter().map(|(_, version)| version.bytes()).sum();
+                // The oldest make room.
+                while held + reading.bytes() > VERSION_BYTES && !suspect.versions.is_empty() {
+                    let bytes = suspect.versions.remove(0).1.bytes();
+                    held -= bytes;
+                    self.remembered -= bytes;
+                }
+                if self.remembered + reading.bytes() <= ALL_VERSIONS {
+                    self.remembered += reading.bytes();
+                    suspect.versions.push((now, reading));
+                }
+            }
+        }
+        suspect.versions.sort_by_key(|(seen, _)| *seen);
+    }
+}
+
+/// Whether the files are not those of the last look, as far as the file system says.
+fn has_changed(suspect: &Suspect, document: &Document) -> bool {
+    let modified = document.files.iter().map(|file| file.modified).max();
+    suspect.checked.state.modified != modified || suspect.checked.document.files.len() != document.files.len()
 }
 
 /// Waits, but not once the run was asked to stop.
@@ -148,60 +362,6 @@ pub fn wait(job: &Job, pause: Duration) {
         let Some(left) = end.checked_duration_since(Clock::now()).filter(|left| !left.is_zero()) else { break };
         std::thread::sleep(left.min(Duration::from_millis(20)));
     }
-}
-
-/// Reads the suspects again, and judges them anew.
-fn look_again(
-    job: &Job,
-    judge: &Judge,
-    reader: &mut dyn Connection,
-    suspects: Vec<Suspect>,
-    remembered: &mut u64,
-) -> Result<Vec<Suspect>, TargetError> {
-    let mut documents = Vec::new();
-    let mut readings = Vec::new();
-    let mut places = Vec::new();
-    let mut suspects: Vec<Suspect> = suspects;
-    for (at, suspect) in suspects.iter_mut().enumerate() {
-        let document = files_now(job, &suspect.checked.document);
-        if document.files.is_empty() {
-            without_files(job, reader, suspect)?;
-            continue;
-        }
-        let reading = judge.read(&document);
-        documents.push(document);
-        readings.push(reading);
-        places.push(at);
-    }
-    let now = Clock::now();
-    let older: Vec<Option<Reading>> = readings.iter().map(|reading| reading.as_ref().ok().and_then(copied)).collect();
-    let results = judge.batch_of(reader, documents, readings)?;
-    for ((at, checked), reading) in places.into_iter().zip(results).zip(older) {
-        let suspect = &mut suspects[at];
-        let mut checked = checked;
-        if !is_fine(&checked) {
-            // An older version that was still the file's a moment ago will do as well.
-            for (seen, version) in suspect.versions.iter().rev() {
-                if now.duration_since(*seen) > job.options.max_lag {
-                    break;
-                }
-                let Some(version) = copied(version) else { continue };
-                let document = checked.document.clone();
-                let again = judge.batch_of(reader, vec![document], vec![Ok(version)])?;
-                if let Some(again) = again.into_iter().find(is_fine) {
-                    checked = again;
-                    break;
-                }
-            }
-        }
-        if checked.state != suspect.checked.state {
-            suspect.still_since = now;
-            suspect.moves += 1;
-        }
-        remember(suspect, reading, now, remembered);
-        suspect.checked = Box::new(checked);
-    }
-    Ok(suspects)
 }
 
 fn is_fine(checked: &Checked) -> bool {
@@ -225,24 +385,8 @@ fn copied(reading: &Reading) -> Option<Reading> {
     Some(Reading { files, digest: reading.digest })
 }
 
-/// Keeps a version of the files for as long as there is room.
-fn remember(suspect: &mut Suspect, reading: Option<Reading>, now: Clock, remembered: &mut u64) {
-    let Some(reading) = reading else { return };
-    match suspect.versions.iter_mut().find(|(_, version)| version.digest == reading.digest) {
-        Some((seen, _)) => *seen = now,
-        None => {
-            let held: u64 = suspect.versions.iter().map(|(_, version)| version.bytes()).sum();
-            if held + reading.bytes() <= VERSION_BYTES && *remembered + reading.bytes() <= ALL_VERSIONS {
-                *remembered += reading.bytes();
-                suspect.versions.push((now, reading));
-            }
-        }
-    }
-    suspect.versions.sort_by_key(|(seen, _)| *seen);
-}
-
 /// The document with the files that it has now.
-fn files_now(job: &Job, document: &Document) -> Document {
+pub fn files_now(job: &Job, document: &Document) -> Document {
     let mut files: Vec<SourceFile> = Vec::new();
     for path in job.format.siblings(document) {
         let full = job.source.join(path.as_path());
@@ -285,45 +429,70 @@ fn without_files(job: &Job, reader: &mut dyn Connection, suspect: &mut Suspect) 
     let there: Vec<(&'static str, Uuid)> =
         named().filter(|(table, id)| rows.get(table, *id).is_some()).map(|(table, id)| (table.name, id)).collect();
     let state = State { files: None, rows: there.len() as u128, modified: None };
-    if state != suspect.checked.state {
-        suspect.still_since = Clock::now();
-        suspect.moves += 1;
-    }
-    suspect.checked.leaves = match job.options.receipt {
+    let leaves = match job.options.receipt {
         true => {
             let database = stored.get(&document.id).and_then(|stored| of_rows(job.format, document, stored, &rows));
             Both { file: None, database }
         }
         false => Both::default(),
     };
-    suspect.checked.judged = only_in_database(job, document, there.len());
-    suspect.checked.state = state;
-    suspect.checked.accounted = there;
+    let judged = only_in_database(job, document, there.len());
+    let checked = Checked { document: document.clone(), judged, accounted: there, state, bytes: 0, leaves };
+    suspect.look(checked, Clock::now());
     Ok(())
 }
 
 /// What becomes of a suspect now; `Err` if it has to be looked at once more.
-fn verdict_of(job: &Job, mut suspect: Suspect) -> Result<Settled, Suspect> {
+fn verdict_of(job: &Job, mut suspect: Suspect, against: Against) -> Result<Settled, Suspect> {
     let checked = &suspect.checked;
-    if checked.judged.verdict == Verdict::OnlyInDatabase && checked.accounted.is_empty() {
-        return Ok(Settled::Gone(checked.document.files.len() as u64));
-    }
     if is_fine(checked) {
         return Ok(Settled::Judged(suspect.checked, None));
     }
-    let still = suspect.still_since.elapsed() >= STILL.min(job.options.max_lag);
-    // A file that was written a moment ago has a database that may still follow.
-    let lag = i64::try_from(job.options.max_lag.as_micros()).unwrap_or(i64::MAX);
-    let fresh = checked.state.modified.is_some_and(|modified| Instant::now().0.saturating_sub(modified.0) < lag);
-    let last = suspect.moves >= job.options.tries;
-    match (still && !fresh, last) {
-        (true, _) => Ok(Settled::Judged(suspect.checked, None)),
-        (false, false) => Err(suspect),
-        (false, true) => {
-            let moved = suspect.moves;
-            let text = format!("it did not agree, and it moved {moved} times while it was looked at");
-            suspect.checked.judged = Judged::listed(Verdict::Unsettled, text);
-            Ok(Settled::Judged(suspect.checked, None))
+    if against == Against::Before {
+        return Err(suspect);
+    }
+    if checked.judged.verdict == Verdict::OnlyInDatabase && checked.accounted.is_empty() {
+        return Ok(Settled::Gone(if suspect.walked { checked.document.files.len() as u64 } else { 0 }));
+    }
+    let max_lag = job.options.max_lag;
+    let is_still = suspect.still_since.elapsed() >= STILL.min(max_lag);
+    if is_still && !may_be_on_its_way(checked, max_lag) {
+        return Ok(Settled::Judged(suspect.checked, None));
+    }
+    let stands = |since: &Clock| since.elapsed() > max_lag;
+    if suspect.standing.values().any(stands) {
+        if !suspect.standing.values().all(stands) {
+            keep_what_stands(&mut suspect, max_lag);
         }
+        return Ok(Settled::Judged(suspect.checked, None));
+    }
+    if suspect.moves < job.options.tries || suspect.since.elapsed() <= max_lag {
+        return Err(suspect);
+    }
+    let moved = suspect.moves;
+    let text = format!("it did not agree, and it moved {moved} times while it was looked at");
+    suspect.checked.judged = Judged::listed(Verdict::Unsettled, text);
+    Ok(Settled::Judged(suspect.checked, None))
+}
+
+/// Whether one side may still follow the other: the file was written a moment ago, or it is not
+/// known when the rows were.
+fn may_be_on_its_way(checked: &Checked, max_lag: Duration) -> bool {
+    let lag = i64::try_from(max_lag.as_micros()).unwrap_or(i64::MAX);
+    let now = Instant::now().0;
+    let is_fresh = |modified: Instant| now.saturating_sub(modified.0) < lag;
+    checked.judged.database_moved || checked.state.modified.is_none_or(is_fresh)
+}
+
+/// Of a document that goes on moving: the differences that were there at every look.
+fn keep_what_stands(suspect: &mut Suspect, max_lag: Duration) {
+    let judged = &mut suspect.checked.judged;
+    let standing = &suspect.standing;
+    judged.differences.retain(|it| standing.get(&key_of(it)).is_some_and(|since| since.elapsed() > max_lag));
+    judged.unseen.clear();
+    judged.total = judged.differences.len() as u64;
+    for (table, count) in &mut judged.tables {
+        let of_table = judged.differences.iter().filter(|it| it.table.as_deref() == Some(*table));
+        count.differences = of_table.count() as u64;
     }
 }

@@ -5,7 +5,7 @@ use transload::model::{Row, Table, Value};
 use transload::verify::outcome::Cause;
 use uuid::Uuid;
 
-use crate::edits::{self, Edit};
+use crate::edits::{self, Edit, EDITED};
 use crate::mutation::Mutation;
 use crate::support::chance::Chance;
 use crate::world::World;
@@ -25,9 +25,6 @@ const FILLED: [(&str, &str); 11] = [
     ("system_logs", "message"),
 ];
 
-/// How often a row is looked for on which an edit can be done.
-const TRIES: usize = 60;
-
 /// An edit of a column.
 #[derive(Clone, Copy, Debug)]
 pub struct Cell {
@@ -42,7 +39,9 @@ pub fn all() -> Vec<Cell> {
     for table in TABLES {
         for (column, about) in table.columns.iter().enumerate().skip(1) {
             if about.reference.is_none() && table.parent != Some(column) {
-                let fitting = edits::ALL.into_iter().filter(|edit| edit.fits(about.kind));
+                let filled = FILLED.contains(&(table.name, about.name));
+                let fits = |edit: &Edit| edit.fits(about.kind) && !(filled && *edit == Edit::Null);
+                let fitting = edits::ALL.into_iter().filter(fits);
                 cells.extend(fitting.map(|edit| Cell { table, column, edit }));
             }
         }
@@ -56,8 +55,8 @@ impl Cell {
         let rows = world.owned(self.table);
         let column = &self.table.columns[self.column];
         let filled = FILLED.contains(&(self.table.name, column.name));
-        for _ in 0..TRIES {
-            let row = rows.get(chance.below(rows.len() as u64) as usize)?;
+        let start = chance.below(rows.len() as u64) as usize;
+        for row in rows[start..].iter().chain(&rows[..start]) {
             let value = &row.0[self.column];
             let edited = match value {
                 Value::Null => edits::instead_of_null(column, self.edit),
@@ -74,7 +73,8 @@ impl Cell {
                 continue;
             }
             let mut mutation = self.of(world, row, &edited);
-            mutation.causes.extend(causes);
+            let edited = |cause: &Cause| if *cause == EDITED { Cause::EditedInDatabase } else { *cause };
+            mutation.causes = causes.iter().map(edited).collect();
             return Some(mutation);
         }
         None
@@ -100,7 +100,6 @@ impl Cell {
             what,
             sql: vec![world.dialect.set(self.table, row, self.column, edited)],
             documents: vec![doc.id],
-            causes: vec![Cause::EditedInDatabase],
             row: Some(row.id()),
             column: Some(column),
             alone: also.is_empty(),
@@ -112,6 +111,9 @@ impl Cell {
 
 /// Whether another row has this one's natural key.
 fn is_taken(world: &World, table: &Table, row: &Row) -> bool {
+    if table.natural_key.iter().any(|at| row.0[*at] == Value::Null) || table.natural_key.is_empty() {
+        return false;
+    }
     let same = |other: &Row| table.natural_key.iter().all(|at| other.0[*at] == row.0[*at]);
     world.rows.iter().any(|((name, id), other)| *name == table.name && *id != row.id() && same(other))
 }
@@ -156,7 +158,9 @@ fn refer(
         To::Nothing => (Value::Uuid(nobody(chance)), vec![Cause::Dangling, Cause::ForeignId]),
         To::Null => (Value::Null, vec![Cause::ForeignId, Cause::EditedInDatabase, Cause::Null]),
     };
-    if value == row.0[at] {
+    let mut after = Row::clone(row);
+    after.0[at] = value.clone();
+    if value == row.0[at] || is_taken(world, table, &after) {
         return None;
     }
     let mut also = match to {

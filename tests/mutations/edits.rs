@@ -8,6 +8,9 @@ use transload::verify::outcome::Cause;
 
 use crate::support::chance::Chance;
 
+/// Stands for "somebody edited this side", which is right where the values show no cause.
+pub const EDITED: Cause = Cause::Unknown;
+
 /// What is done to a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Edit {
@@ -90,13 +93,13 @@ impl Edit {
     }
 }
 
-/// The value after the edit, and which causes are right beside "somebody edited it"; `None` where
-/// it cannot be done. What NULL becomes depends on the column, so the caller says.
+/// The value after the edit, and the causes that are right; `None` where it cannot be done.
 pub fn edited(value: &Value, edit: Edit, chance: &mut Chance) -> Option<(Value, &'static [Cause])> {
     let edited = match (value, edit) {
         (Value::Null, _) => return None,
         (Value::Text(text), Edit::Null) if text.is_empty() || text == "null" => (Value::Null, &[Cause::Null][..]),
-        (_, Edit::Null) => (Value::Null, &[][..]),
+        (Value::Json(text), Edit::Null) if text == "null" || text == "\"\"" => (Value::Null, &[Cause::Null][..]),
+        (_, Edit::Null) => (Value::Null, &[EDITED][..]),
         (Value::Text(text), edit) => {
             let (text, causes) = of_text(text, edit, chance)?;
             (Value::Text(text), causes)
@@ -108,22 +111,23 @@ pub fn edited(value: &Value, edit: Edit, chance: &mut Chance) -> Option<(Value, 
         }
         (Value::Time(instant), edit) => {
             let (micros, causes): (i64, &[Cause]) = match edit {
-                Edit::Microsecond => (1, &[]),
-                Edit::Second => (1_000_000, &[]),
+                Edit::Microsecond => (1, &[EDITED]),
+                Edit::Second => (1_000_000, &[EDITED]),
                 Edit::Hour => (3_600_000_000, &[Cause::Timezone]),
                 _ => return None,
             };
             let to = Instant::checked(instant.0 + micros).or_else(|| Instant::checked(instant.0 - micros))?;
             (Value::Time(to), causes)
         }
-        (Value::Int(number), Edit::OneMore) => (Value::Int(number + 1), &[][..]),
-        (Value::Bool(flag), Edit::Flipped) => (Value::Bool(!flag), &[][..]),
+        (Value::Int(number), Edit::OneMore) => (Value::Int(number + 1), &[EDITED][..]),
+        (Value::Bool(flag), Edit::Flipped) => (Value::Bool(!flag), &[EDITED][..]),
         (Value::Inet(address), Edit::Address) => {
             let to = match address {
                 IpAddr::V4(address) => IpAddr::V4((u32::from(*address) ^ 1).into()),
                 IpAddr::V6(address) => IpAddr::V6((u128::from(*address) ^ 1).into()),
             };
-            (Value::Inet(to), &[][..])
+            // Of `::1` and `::` one is the beginning of the other.
+            (Value::Inet(to), &[EDITED, Cause::Truncated][..])
         }
         _ => return None,
     };
@@ -135,12 +139,12 @@ pub fn instead_of_null(column: &Column, edit: Edit) -> Option<(Value, &'static [
     Some(match (column.kind, edit) {
         (Kind::Text, Edit::Nothing) => (Value::Text(String::new()), &[Cause::Null]),
         (Kind::Text, Edit::TheWordNull) => (Value::Text("null".into()), &[Cause::Null]),
-        (Kind::Text, Edit::Letter) => (Value::Text("x".into()), &[]),
+        (Kind::Text, Edit::Letter) => (Value::Text("x".into()), &[EDITED]),
         (Kind::Json, Edit::JsonNull) => (Value::Json("null".into()), &[Cause::Null]),
-        (Kind::Json, Edit::MemberMore) => (Value::Json("{\"a\":1}".into()), &[]),
-        (Kind::Time, Edit::Second) => (Value::Time(Instant(1_764_324_930_000_000)), &[]),
-        (Kind::Int, Edit::OneMore) => (Value::Int(1), &[]),
-        (Kind::Inet, Edit::Address) => (Value::Inet("192.0.2.9".parse().expect("an address")), &[]),
+        (Kind::Json, Edit::MemberMore) => (Value::Json("{\"a\":1}".into()), &[EDITED]),
+        (Kind::Time, Edit::Second) => (Value::Time(Instant(1_764_324_930_000_000)), &[EDITED]),
+        (Kind::Int, Edit::OneMore) => (Value::Int(1), &[EDITED]),
+        (Kind::Inet, Edit::Address) => (Value::Inet("192.0.2.9".parse().expect("an address")), &[EDITED]),
         _ => return None,
     })
 }
@@ -153,7 +157,7 @@ fn of_text(text: &str, edit: Edit, chance: &mut Chance) -> Option<(String, &'sta
             let letter = letters.get_mut(at)?;
             *letter = if *letter == 'x' { 'y' } else { 'x' };
             // By chance it may be the other case.
-            (letters.into_iter().collect(), &[Cause::Case])
+            (letters.into_iter().collect(), &[EDITED, Cause::Case, Cause::Blanks])
         }
         Edit::Case => {
             let at = letters.iter().position(char::is_ascii_alphabetic)?;
@@ -163,17 +167,22 @@ fn of_text(text: &str, edit: Edit, chance: &mut Chance) -> Option<(String, &'sta
         }
         Edit::TrailingBlank => (format!("{text} "), &[Cause::Blanks]),
         Edit::LeadingBlank => (format!(" {text}"), &[Cause::Blanks]),
-        Edit::Nothing if !text.is_empty() => (String::new(), &[Cause::Truncated, Cause::Null, Cause::Blanks]),
-        Edit::TheWordNull => ("null".into(), &[Cause::Null]),
+        Edit::Nothing if !text.is_empty() => (String::new(), &[EDITED, Cause::Null, Cause::Blanks]),
+        Edit::TheWordNull => ("null".into(), if text.is_empty() { &[Cause::Null] } else { &[EDITED] }),
         Edit::CutShort => {
-            letters.pop()?;
-            (letters.into_iter().collect(), &[Cause::Truncated, Cause::Blanks])
+            let last = letters.pop()?;
+            let causes: &[Cause] = match (letters.is_empty(), last.is_whitespace()) {
+                (_, true) => &[Cause::Blanks],
+                (true, _) => &[EDITED],
+                _ => &[Cause::Truncated],
+            };
+            (letters.into_iter().collect(), causes)
         }
         Edit::EncodedTwice if !text.is_ascii() => {
             // UTF-8 read as Latin-1.
             (text.bytes().map(char::from).collect(), &[Cause::Encoding])
         }
-        Edit::Decomposed if text.contains('é') => (text.replacen('é', "e\u{301}", 1), &[]),
+        Edit::Decomposed if text.contains('é') => (text.replacen('é', "e\u{301}", 1), &[EDITED]),
         _ => return None,
     })
 }
@@ -181,19 +190,13 @@ fn of_text(text: &str, edit: Edit, chance: &mut Chance) -> Option<(String, &'sta
 /// Changes one place of a JSON value, as deep as chance has it.
 pub fn of_json(node: &Node, edit: Edit, chance: &mut Chance) -> Option<(Node, &'static [Cause])> {
     match edit {
-        Edit::JsonNull => return (!node.is_null()).then_some((Node::Null, &[Cause::Null, Cause::PhpEmpty][..])),
+        Edit::JsonNull => return (!node.is_null()).then_some((Node::Null, &[EDITED, Cause::Null][..])),
         Edit::OwnEmpty => {
             return match node {
                 Node::Map(members) if members.is_empty() => Some((Node::List(Vec::new()), &[Cause::PhpEmpty])),
                 Node::List(items) if items.is_empty() => Some((Node::Map(Vec::new()), &[Cause::PhpEmpty])),
                 _ => None,
             }
-        }
-        Edit::MemberMore => {
-            let Node::Map(members) = node else { return None };
-            let mut members = members.clone();
-            members.push(("transload test".into(), Node::Number("1".into())));
-            return Some((Node::Map(members), &[]));
         }
         _ => {}
     }
@@ -215,6 +218,7 @@ fn collect(node: &Node, edit: Edit, path: &mut Vec<usize>, places: &mut Vec<Vec<
         (Node::Number(_), Edit::NumberAsText) => true,
         (Node::List(items), Edit::NestedEmpty) => is_below && items.is_empty(),
         (Node::Map(members), Edit::NestedEmpty) => is_below && members.is_empty(),
+        (Node::Map(_), Edit::MemberMore) => true,
         (Node::Map(members), Edit::MemberLess | Edit::MemberRenamed) => !members.is_empty(),
         (Node::List(items), Edit::ItemsSwapped) => items.len() > 1 && !node::equal(&items[0], &items[1]),
         _ => false,
@@ -260,7 +264,7 @@ fn change(node: &mut Node, edit: Edit) -> Option<&'static [Cause]> {
             let last = letters.last_mut()?;
             *last = if *last == 'x' { 'y' } else { 'x' };
             *text = letters.into_iter().collect();
-            Some(&[Cause::Case, Cause::Encoding])
+            Some(&[EDITED, Cause::Case, Cause::Blanks])
         }
         // Beyond what double precision tells apart.
         (Node::Number(spelling), Edit::LastDigit) => {
@@ -273,7 +277,7 @@ fn change(node: &mut Node, edit: Edit) -> Option<&'static [Cause]> {
         }
         (Node::Number(spelling), Edit::NumberAsText) => {
             *node = Node::Text(spelling.clone());
-            Some(&[])
+            Some(&[EDITED])
         }
         (Node::List(_), Edit::NestedEmpty) => {
             *node = Node::Map(Vec::new());
@@ -283,17 +287,21 @@ fn change(node: &mut Node, edit: Edit) -> Option<&'static [Cause]> {
             *node = Node::List(Vec::new());
             Some(&[Cause::PhpEmpty])
         }
+        (Node::Map(members), Edit::MemberMore) => {
+            members.push(("transload test".into(), Node::Number("1".into())));
+            Some(&[EDITED])
+        }
         (Node::Map(members), Edit::MemberLess) => {
             members.remove(0);
-            Some(&[Cause::PhpEmpty])
+            Some(&[EDITED, Cause::Null])
         }
         (Node::Map(members), Edit::MemberRenamed) => {
             members[0].0.push('_');
-            Some(&[])
+            Some(&[EDITED, Cause::Null])
         }
         (Node::List(items), Edit::ItemsSwapped) => {
             items.swap(0, 1);
-            Some(&[Cause::Reordered])
+            Some(&[EDITED, Cause::Case, Cause::Null, Cause::PhpEmpty, Cause::Precision, Cause::Truncated])
         }
         _ => None,
     }

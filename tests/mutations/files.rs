@@ -4,7 +4,7 @@ use transload::model::ids;
 use transload::node::{self, Node};
 use transload::verify::outcome::Cause;
 
-use crate::edits::{of_json, Edit};
+use crate::edits::{of_json, Edit, EDITED};
 use crate::mutation::Mutation;
 use crate::support::chance::Chance;
 use crate::world::{Doc, World};
@@ -116,7 +116,8 @@ impl Change {
             }
             Change::Replaced => {
                 let other = replacement(world, doc, path, chance)?;
-                mutation.causes.extend([Cause::MissingRow, Cause::ExtraRow]);
+                // Two kinds of conversations have other members.
+                mutation.causes.extend([Cause::MissingRow, Cause::ExtraRow, Cause::Unreadable]);
                 // A claimed key may be somebody else's.
                 other
             }
@@ -131,6 +132,11 @@ impl Change {
                 let (changed, causes) = self.changed(&node, path, chance)?;
                 mutation.causes.extend(causes);
                 for place in node::differences(&node, &changed, 3) {
+                    // An instant counts to the microsecond.
+                    let is_time = ["_at", "timestamp", "interaction"].iter().any(|end| place.pointer.ends_with(end));
+                    if is_time && matches!(self, Change::Value(Edit::LastDigit)) {
+                        return None;
+                    }
                     mutation.what.push_str(&format!(" {} {:?} {:?}", place.pointer, place.left, place.right));
                 }
                 mutation.silent = empty_maps_aside(&node, path) == empty_maps_aside(&changed, path);
@@ -152,6 +158,7 @@ impl Change {
                 // What is no value of its column any more makes a document that would be rejected; an
                 // id, or a key, makes another row of it.
                 let mut causes = causes.to_vec();
+                causes.retain(|cause| *cause != EDITED);
                 causes.extend([Cause::Unreadable, Cause::MissingRow, Cause::ForeignId]);
                 (node, causes)
             }

@@ -59,9 +59,11 @@ pub fn all() -> Vec<Forgery> {
                 forgeries.push(Forgery::Column(table, at, How::Null));
             }
             if ["files", "notes", "data"].contains(&column.name) {
-                for edit in
-                    [Edit::DeepLetter, Edit::MemberMore, Edit::MemberLess, Edit::MemberRenamed, Edit::ItemsSwapped]
-                {
+                // What a reject says of its files is a list of texts.
+                let has_maps = table.name != "rejects";
+                let of_maps = [Edit::MemberMore, Edit::MemberLess, Edit::MemberRenamed];
+                let edits = [Edit::DeepLetter, Edit::ItemsSwapped].into_iter().chain(of_maps);
+                for edit in edits.filter(|edit| has_maps || !of_maps.contains(edit)) {
                     forgeries.push(Forgery::Column(table, at, How::Json(edit)));
                 }
             }
@@ -98,7 +100,8 @@ impl Forgery {
                     format!("{how:?} ledger.{}.{column}: {} to {}", table.name, short(&row.0[at]), short(&value));
                 let mut mutation = of(world, row, what, vec![dialect.set(table, row, at, &value)]);
                 if at == 0 {
-                    // Under another id it is lost to its document.
+                    // Under another id it is lost to its document, and nobody's there.
+                    mutation.also.extend(value.as_uuid());
                     mutation.causes.extend([
                         Cause::LedgerMissing,
                         Cause::MissingDocument,

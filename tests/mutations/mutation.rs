@@ -84,7 +84,16 @@ fn check(world: &World, mutations: &[Mutation], outcome: &Outcome, database: &Da
     }
     for difference in &told {
         if !touched.contains(&difference.document) {
-            wrong.push(format!("a false alarm: {}", shown(difference)));
+            // Whatever has to do with an id that is told of may be why.
+            let text = format!("{:?} {:?}", difference.row, difference.in_database);
+            let ids: Vec<&str> = text.split(['"', '(', ')', '\\']).filter(|word| word.len() == 36).collect();
+            let is_about = |sql: &String| ids.iter().any(|id| sql.contains(id));
+            let owner = difference.row.and_then(|row| world.doc_of(row)).map(|doc| doc.id);
+            let is_its = |mutation: &&Mutation| owner.is_some_and(|owner| mutation.touched().contains(&owner));
+            let by_id = |mutation: &&Mutation| mutation.sql.iter().any(is_about) || is_its(mutation);
+            let about = mutations.iter().find(by_id);
+            let about = about.map_or_else(String::new, |mutation| format!(" after {}", mutation.what));
+            wrong.push(format!("a false alarm{about}: {}", shown(difference)));
         }
     }
     // What is not told agrees.
@@ -101,6 +110,13 @@ fn check(world: &World, mutations: &[Mutation], outcome: &Outcome, database: &Da
     }
     if documents.found + 2 * differing.iter().filter(known).count() as u64 + 8 < world.clean.documents.found {
         wrong.push(format!("{} documents instead of {}", documents.found, world.clean.documents.found));
+    }
+    if !wrong.is_empty() && std::env::var_os("ALL").is_some() {
+        wrong.extend(
+            mutations
+                .iter()
+                .map(|mutation| format!("  was: {} {:?}", mutation.what, names(world, &mutation.documents))),
+        );
     }
     if !wrong.is_empty() {
         wrong.push(format!("(the database was {})", database.url));

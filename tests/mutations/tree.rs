@@ -32,6 +32,7 @@ pub fn plant(root: &Path, database: &Database, seed: u64, size: Size) {
     for case in ["donna", "donna-damaged"] {
         copy_fixture(root, case);
     }
+    rich(root);
     let mut maker = Maker::new(seed, 0);
     for number in 0..size.made {
         make(root, &mut maker, number);
@@ -63,6 +64,46 @@ fn make(root: &Path, maker: &mut Maker, number: u64) {
     if number.is_multiple_of(5) {
         write(root, &format!("logs/made_{number}.log"), &maker.content(&LOG, "", size));
     }
+}
+
+/// Documents in which every edit of a value finds its place.
+fn rich(root: &Path) {
+    let values = "{\"float\":0.1,\"large\":123456789012345678901234567890,\"empty\":[],\"map\":{\"é\":\"né\"},\
+                  \"list\":[1,2],\"deep\":{\"a\":[{\"b\":{\"c\":\"x\"}}]},\"flag\":true,\"none\":null}";
+    let time = "2025-11-28T10:15:30+00:00";
+    for number in 0..8 {
+        let id = format!("rich_{number}");
+        let user = format!(
+            "{{\"id\":\"{id}\",\"clerk_id\":\"clerké_{number}\",\"email\":\"é@example.com\",\"name\":\"Zoé Ünal\",\
+             \"status\":\"réel\",\"profile\":{values},\"preferences\":{values},\"last_active_at\":\"{time}\",\
+             \"created_at\":\"{time}\",\"updated_at\":\"{time}\",\"vertical\":{{\"n\":1.10}}}}"
+        );
+        write(root, &format!("users/{id}.json"), user.as_bytes());
+        let entry = |value: &str| format!("{{\"value\":{value},\"created_at\":\"{time}\",\"expires_at\":\"{time}\"}}");
+        let memory = format!("{{\"préféré\":{{\"clé\":{},\"text\":{}}}}}", entry(values), entry("\"\""));
+        write(root, &format!("memory/{id}.json"), memory.as_bytes());
+        let message = |at: usize| {
+            format!(
+                "{{\"id\":{at},\"role\":\"{}\",\"content\":\"Élan é {at}\",\"metadata\":{values},\"token_count\":{at},\
+                 \"created_at\":\"2025-11-28T10:15:{at:02}+00:00\",\"sequence_number\":{at}}}",
+                ["user", "rôlé", "assistant"][at % 3]
+            )
+        };
+        let messages: Vec<String> = (1..=4).map(message).collect();
+        write(root, &format!("chat_sessions/{id}é.json"), format!("[{}]", messages.join(",")).as_bytes());
+        let session = format!(
+            "{{\"id\":\"s\",\"chat_id\":\"{id}é\",\"user_id\":\"{id}\",\"created_at\":\"{time}\",\"updated_at\":\"{time}\",\
+             \"last_message_at\":\"{time}\",\"message_count\":4,\"title\":\"Titré\",\"profile\":\"géneral\",\
+             \"status\":\"fermé\",\"metadata\":{values}}}"
+        );
+        write(root, &format!("chat_sessions/{id}é_session.json"), session.as_bytes());
+    }
+    let line = format!(
+        "{{\"timestamp\":\"{time}\",\"level\":\"infé\",\"message\":\"é\",\"trace_id\":\"é\",\"context\":{values},\
+         \"ip\":\"192.0.2.7\",\"user_agent\":\"é\",\"request_uri\":\"/a é\"}}\n"
+    );
+    write(root, "logs/rich.log", line.repeat(3).as_bytes());
+    write(root, "logs/other.log", line.repeat(2).as_bytes());
 }
 
 /// A user with a memory and a chat that the application wrote to its tables, too.

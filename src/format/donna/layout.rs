@@ -3,7 +3,7 @@
 //! The directories may stand in the source root or in a `data` directory below it, as the
 //! application's own root has them.
 
-use crate::model::{ids, Class, Document, DocumentKind, FileRole, Membership, Phase, RelPath, Row, Table};
+use crate::model::{ids, Class, Document, DocumentKind, FileRole, Membership, Phase, RelPath, Row, Table, Value};
 
 use super::tables;
 
@@ -79,6 +79,11 @@ pub fn homes(table: &Table, row: &Row) -> Vec<RelPath> {
             false => vec![format!("chat_sessions/{key}"), format!("chat_sessions/{key}_session")],
         };
         key("chat_id").map(chats).unwrap_or_default()
+    } else if *table == tables::USER_MEMORY {
+        match table.column("user_id").map(|at| &row.0[at]) {
+            Some(Value::Reference(user)) if !user.contains('/') => vec![format!("memory/{user}")],
+            _ => Vec::new(),
+        }
     } else {
         Vec::new()
     };
