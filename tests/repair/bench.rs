@@ -164,6 +164,8 @@ impl Bench {
             max_unsettled: 0.0,
             tries: 2,
             waivers: Default::default(),
+            receipt: false,
+            guards: false,
         };
         let (stop, progress, target) = (Stop::new(), Progress::new(), self.target());
         verify::verify(&verify::Job {

@@ -99,7 +99,7 @@ pub fn a_forged_ledger_harms_no_other_document(bench: &Bench) {
     };
     for sql in [
         // It says that another chat's rows are its own.
-        format!("UPDATE ledger.documents SET row_id = (SELECT id FROM chat_sessions WHERE chat_id = 'c2') WHERE doc_key = 'c1'"),
+        "UPDATE ledger.documents SET row_id = (SELECT id FROM chat_sessions WHERE chat_id = 'c2') WHERE doc_key = 'c1'".to_owned(),
         format!(
             "UPDATE ledger.residue SET row_ids = {}, row_digests = {} WHERE document_id = {OF_C1} AND part = 1",
             of_c2("row_ids", 1),
