@@ -12,6 +12,8 @@ mod hostile;
 mod node;
 #[path = "nothing_lost/random.rs"]
 mod random;
+#[path = "export/said.rs"]
+mod said;
 #[path = "export/whole.rs"]
 mod whole;
 #[path = "export/world.rs"]
@@ -39,6 +41,7 @@ on_both_targets!(
     crate::changed::many_messages as messages_added_to_a_large_chat_come_at_its_end,
     crate::changed::moved as a_message_that_was_moved_is_in_its_new_chat,
     crate::changed::memory as memory_comes_as_it_is,
+    crate::changed::two_memories as two_files_about_one_user_keep_their_rows,
     crate::changed::new_documents as rows_of_no_document_get_files,
     crate::changed::gone as documents_without_rows_get_no_files,
     crate::changed::logs as log_lines_come_as_they_are,

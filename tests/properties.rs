@@ -6,8 +6,16 @@ mod support;
 
 #[path = "properties/documents.rs"]
 mod documents;
+#[path = "properties/exports.rs"]
+mod exports;
 #[path = "properties/maker.rs"]
 mod maker;
+// Other tests use all of it.
+#[allow(dead_code)]
+#[path = "nothing_lost/node.rs"]
+mod node;
+#[path = "export/said.rs"]
+mod said;
 #[path = "properties/trees.rs"]
 mod trees;
 

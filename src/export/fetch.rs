@@ -11,16 +11,15 @@ use uuid::Uuid;
 
 use crate::format::proof::{Held, HeldPart, HeldRow};
 use crate::format::Format;
-use crate::ledger::{self, uuids, LedgerDocument};
+use crate::ledger::{self, LedgerDocument};
 use crate::model::ledger::documents as d;
 use crate::model::{digest, Anchor, DocumentKind, Row, Table, Value};
 use crate::target::{Connection, Filter, TargetError};
 
 use super::names::Names;
+use super::rows::{added_part, Rows};
 use super::stored::{self, Stored};
 
-/// Values a query.
-const MOST_VALUES: usize = 10_000;
 /// Rows of documents that are held together, in bytes; what has more goes part by part.
 pub const MOST_WEIGHT: usize = 64 * 1024 * 1024;
 /// Rows of a part that the ledger does not cut.
@@ -128,31 +127,31 @@ impl Fetch<'_> {
             Anchor::None => Vec::new(),
         };
         for (table, column) in beside {
-            let mut added = owner.map_or_else(Vec::new, |owner| rows.take_below(table, column, owner, &named));
-            if kind.anchor == Anchor::Referenced && !added.is_empty() {
-                self.leave_to_others(known, &mut added)?;
+            let Some(owner) = owner else { continue };
+            if kind.anchor == Anchor::Referenced && rows.has_others(table, column, owner, &named) {
+                match self.named_by_others(known)? {
+                    Some(others) => named.extend(others),
+                    // The first of the owner's documents takes them.
+                    None => continue,
+                }
             }
-            held.extend(added_part(table, added));
+            held.extend(added_part(table, rows.take_below(table, column, owner, &named)));
         }
         Ok(held)
     }
 
-    /// Of rows of an owner whom several documents speak of: those that no other document has, if
-    /// this document is the first of them.
-    fn leave_to_others(&mut self, known: &Known, added: &mut Vec<Row>) -> Result<(), TargetError> {
+    /// The rows that other documents about the same owner have; `None` if one of those comes before
+    /// this one.
+    fn named_by_others(&mut self, known: &Known) -> Result<Option<HashSet<Uuid>>, TargetError> {
         let owner: Vec<Value> = known.ledger.row_id.map(Value::Uuid).into_iter().collect();
         let documents = ledger::readable_documents_by(self.connection, d::ROW_ID, &owner)?;
         let others = documents.into_iter().filter(|other| other.kind == known.ledger.kind).map(|other| other.id);
         let others: Vec<Uuid> = others.filter(|other| *other != known.ledger.id).collect();
         if others.iter().any(|other| *other < known.ledger.id) {
-            added.clear();
-        } else if !others.is_empty() {
-            let parts = stored::all(self.connection, self.format, &others)?;
-            let taken: HashSet<Uuid> =
-                parts.values().flatten().flatten().flat_map(|part| part.ids.iter().copied()).collect();
-            added.retain(|row| !taken.contains(&row.id()));
+            return Ok(None);
         }
-        Ok(())
+        let parts = stored::all(self.connection, self.format, &others)?;
+        Ok(Some(parts.values().flatten().flatten().flat_map(|part| part.ids.iter().copied()).collect()))
     }
 
     fn part(
@@ -307,13 +306,6 @@ impl Below {
     }
 }
 
-/// Rows that no document has, as a part; none if there are none.
-pub fn added_part(table: &'static Table, rows: Vec<Row>) -> Option<HeldPart> {
-    let row = |row: Row| HeldRow { id: row.id(), row: Some(row), edited: false };
-    let rows: Vec<HeldRow> = rows.into_iter().map(row).collect();
-    (!rows.is_empty()).then_some(HeldPart { table, rows, residue: None, added: true })
-}
-
 /// The tables whose rows stand below those of a main table, with the column that says so: the
 /// tables between it and the next that is a kind's own.
 fn children(format: &dyn Format, main: &'static Table) -> Vec<(&'static Table, usize)> {
@@ -332,91 +324,5 @@ fn below(table: &Table, kind: &DocumentKind) -> Option<usize> {
     match kind.anchor {
         Anchor::Referenced => owner_column(kind),
         _ => table.parent,
-    }
-}
-
-/// Rows by table and id, and the ids by what they stand below.
-#[derive(Default)]
-struct Rows {
-    rows: HashMap<(&'static str, Uuid), Row>,
-    below: HashMap<(&'static str, usize, Uuid), Vec<Uuid>>,
-    weight: usize,
-}
-
-impl Rows {
-    /// Reads the rows whose column has one of these ids.
-    fn read_all(
-        &mut self,
-        connection: &mut dyn Connection,
-        table: &'static Table,
-        column: usize,
-        ids: impl IntoIterator<Item = Uuid>,
-    ) -> Result<(), TargetError> {
-        self.read(connection, table, column, ids, usize::MAX).map(drop)
-    }
-
-    /// As [`Rows::read_all`]; `false` if the rows are more than `most` bytes.
-    fn read(
-        &mut self,
-        connection: &mut dyn Connection,
-        table: &'static Table,
-        column: usize,
-        ids: impl IntoIterator<Item = Uuid>,
-        most: usize,
-    ) -> Result<bool, TargetError> {
-        let ids: Vec<Uuid> = ids.into_iter().collect();
-        for ids in ids.chunks(MOST_VALUES) {
-            let values = uuids(ids);
-            connection.select(table, &Filter::In { column, values: &values }, &mut |row| {
-                self.weight += row.weight();
-                let id = row.id();
-                if column != 0 {
-                    let owner = row.0[column].as_uuid().unwrap_or_default();
-                    self.below.entry((table.name, column, owner)).or_default().push(id);
-                }
-                self.rows.insert((table.name, id), row);
-                if self.weight > most {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            })?;
-            if self.weight > most {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn has(&self, table: &Table, id: Uuid) -> bool {
-        self.rows.contains_key(&(table.name, id))
-    }
-
-    fn take(&mut self, table: &Table, id: Uuid, is_here: impl Fn(&Row) -> bool) -> Option<Row> {
-        let key = (table.name, id);
-        self.rows.get(&key).is_some_and(is_here).then(|| self.rows.remove(&key)).flatten()
-    }
-
-    fn take_all(&mut self, table: &Table) -> Vec<Row> {
-        let mut keys: Vec<_> = self.rows.keys().filter(|(name, _)| *name == table.name).copied().collect();
-        keys.sort_unstable();
-        keys.into_iter().filter_map(|key| self.rows.remove(&key)).collect()
-    }
-
-    /// The rows below one that are not named, in the order in which the application would have
-    /// written them.
-    fn take_below(&mut self, table: &'static Table, column: usize, owner: Uuid, named: &HashSet<Uuid>) -> Vec<Row> {
-        let ids = self.below.get(&(table.name, column, owner)).cloned().unwrap_or_default();
-        let unnamed = ids.into_iter().filter(|id| !named.contains(id));
-        let mut rows: Vec<Row> = unnamed.filter_map(|id| self.rows.remove(&(table.name, id))).collect();
-        let by: Vec<usize> = match table.twin_key.last() {
-            Some(last) => vec![*last],
-            None => table.natural_key.iter().copied().filter(|at| *at != column).collect(),
-        };
-        rows.sort_by_cached_key(|row| {
-            let key = |at: &usize| (row.0[*at].as_int(), row.0[*at].as_text().map(str::to_owned));
-            (by.iter().map(key).collect::<Vec<_>>(), row.id())
-        });
-        rows
     }
 }

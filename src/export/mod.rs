@@ -12,6 +12,7 @@ mod document;
 mod fetch;
 mod names;
 mod plan;
+mod rows;
 mod run;
 mod stored;
 mod tree;

@@ -12,9 +12,10 @@ use crate::target::{Connection, TargetError};
 
 use super::account::{Refused, Report};
 use super::document::{self, Counts, Outcome};
-use super::fetch::{added_part, Feed, Fetch, Known, MOST_WEIGHT};
+use super::fetch::{Feed, Fetch, Known, MOST_WEIGHT};
 use super::names::Names;
 use super::plan::{Chunk, Homes};
+use super::rows::added_part;
 use super::tree::Tree;
 use super::{ExportError, Settings};
 

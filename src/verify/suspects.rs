@@ -199,7 +199,7 @@ impl Suspects {
                                 settled.insert(order, Settled::Judged(checked, guard));
                             }
                             Ok(gone) => drop(settled.insert(order, gone)),
-                            Err(suspect) => left.push(suspect),
+                            Err(suspect) => left.push(*suspect),
                         }
                     }
                     (job.tick)(&job.progress.snapshot());
@@ -443,13 +443,13 @@ fn without_files(job: &Job, reader: &mut dyn Connection, suspect: &mut Suspect) 
 }
 
 /// What becomes of a suspect now; `Err` if it has to be looked at once more.
-fn verdict_of(job: &Job, mut suspect: Suspect, against: Against) -> Result<Settled, Suspect> {
+fn verdict_of(job: &Job, mut suspect: Suspect, against: Against) -> Result<Settled, Box<Suspect>> {
     let checked = &suspect.checked;
     if is_fine(checked) {
         return Ok(Settled::Judged(suspect.checked, None));
     }
     if against == Against::Before {
-        return Err(suspect);
+        return Err(Box::new(suspect));
     }
     if checked.judged.verdict == Verdict::OnlyInDatabase && checked.accounted.is_empty() {
         return Ok(Settled::Gone(if suspect.walked { checked.document.files.len() as u64 } else { 0 }));
@@ -467,7 +467,7 @@ fn verdict_of(job: &Job, mut suspect: Suspect, against: Against) -> Result<Settl
         return Ok(Settled::Judged(suspect.checked, None));
     }
     if suspect.moves < job.options.tries || suspect.since.elapsed() <= max_lag {
-        return Err(suspect);
+        return Err(Box::new(suspect));
     }
     let moved = suspect.moves;
     let text = format!("it did not agree, and it moved {moved} times while it was looked at");

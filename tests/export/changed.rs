@@ -184,6 +184,29 @@ pub fn memory(world: &World) {
     assert_eq!(world.line("memory/u1.json"), expected);
 }
 
+/// Two files of one user: each has its own rows, and the first takes what is new.
+pub fn two_memories(world: &World) {
+    let entry = |value: &str| format!(r#"{{"value":"{value}","created_at":"{TIME}","expires_at":null}}"#);
+    world.file("users/u1.json", r#"{"id":"u1","clerk_id":"clerk_1"}"#);
+    world.file("memory/u1.json", &format!(r#"{{"profile":{{"color":{}}}}}"#, entry("blue")));
+    world.file("memory/clerk_1.json", &format!(r#"{{"profile":{{"size":{}}}}}"#, entry("42")));
+    world.migrate().expect(0);
+    let summary = world.export(&[]).expect(0).json();
+    assert_eq!(summary["documents"]["exported"], 3);
+    for path in ["memory/u1.json", "memory/clerk_1.json"] {
+        assert_eq!(world.line(path), fs::read_to_string(world.path("data").join(path)).expect("it is there"));
+    }
+    world.sql(&format!(
+        "INSERT INTO user_memory (user_id, memory_type, key, value) VALUES ('{}', 'profile', 'new', '1')",
+        id_of("u1")
+    ));
+    let summary = world.export_into("later", &[]).expect(0).json();
+    let tally = &summary["tables"]["user_memory"];
+    assert_eq!((&tally["exported"], &tally["added"], &tally["deleted"]), (&3.into(), &1.into(), &0.into()));
+    let text = |path: &str| fs::read_to_string(world.path("later").join(path)).expect("it is there");
+    assert_eq!(["memory/u1.json", "memory/clerk_1.json"].map(text).concat().matches("\"new\"").count(), 1);
+}
+
 pub fn new_documents(world: &World) {
     // Below `data`, as the application's own root has it: what is new comes there, too.
     small_tree(world);

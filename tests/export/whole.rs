@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::node::Node;
 use crate::random;
-use crate::world::{assert_attributes, files, said, World};
+use crate::said::said;
+use crate::world::{assert_attributes, files, World};
 
 /// Layouts that the present writer does not write: their values come back, not their bytes.
 fn is_older(path: &str, bytes: &[u8]) -> bool {

@@ -18,7 +18,7 @@ use crate::cases;
 use crate::maker::Maker;
 use crate::support::content::Content;
 
-static DONNA: Donna = Donna;
+pub static DONNA: Donna = Donna;
 
 /// Few names, so that references are met and keys are claimed twice.
 const PATHS: [&str; 26] = [
@@ -51,7 +51,7 @@ const PATHS: [&str; 26] = [
 ];
 
 /// Writes some of the files; returns how many.
-fn write_tree(root: &Path, seed: u64, share: u64, noise: u64) -> u64 {
+pub fn write_tree(root: &Path, seed: u64, share: u64, noise: u64) -> u64 {
     let mut maker = Maker::new(seed, noise);
     let mut written = 0;
     for path in PATHS {
@@ -74,7 +74,7 @@ fn write_tree(root: &Path, seed: u64, share: u64, noise: u64) -> u64 {
     written
 }
 
-fn options(root: &Path, batch_rows: usize, batch_bytes: usize, whole_bytes: u64) -> Options {
+pub fn options(root: &Path, batch_rows: usize, batch_bytes: usize, whole_bytes: u64) -> Options {
     Options {
         kinds: KINDS.to_vec(),
         documents: None,
@@ -93,7 +93,7 @@ fn options(root: &Path, batch_rows: usize, batch_bytes: usize, whole_bytes: u64)
     }
 }
 
-fn migrate(source: &Path, target: &dyn Target, options: &Options) -> Report {
+pub fn migrate(source: &Path, target: &dyn Target, options: &Options) -> Report {
     let prepare = |connection: &mut dyn transload::target::Connection| {
         schema::prepare(connection, "sqlite", "donna", &TABLES).map(|_| ()).map_err(Into::into)
     };

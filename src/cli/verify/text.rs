@@ -252,7 +252,7 @@ differences by cause
 
 the first differences
   edited_in_database: `chat_sessions/a\\u{1b}.json` at /3/content
-    messages.content, row 00000000-0000-0000-0000-000000000002: The row has changed since it was loaded; the file has not.
+    messages.content, row 00000000-0000-0000-0000-000000000002: The database has changed since the file was loaded; the file has not.
     file      \"Is anybody there?\"
     database  \"Is anybody here?\\u{202e}\"
 

@@ -44,7 +44,7 @@ pub struct Repaired {
     /// Text of the path of its first file; empty as well.
     pub file: String,
     pub outcome: RepairOutcome,
-    /// Why it was not repaired.
+    /// Why it was not repaired, or not wholly.
     pub detail: Option<String>,
     /// Rows of the application's tables, counted.
     pub rows: Vec<RowCount>,
@@ -59,7 +59,8 @@ pub enum RepairOutcome {
     Repaired,
     /// There was nothing to do.
     Equal,
-    /// File or rows are not what was compared: nothing was done.
+    /// File or rows are not what was compared, perhaps because another repair of the run changed
+    /// them: nothing was done. It is to be compared again.
     Changed,
     /// The file's content cannot be in the database; `rejects` says why.
     Rejected,

@@ -77,7 +77,15 @@ pub fn settle_waiting(
     let mut changed = BTreeMap::new();
     let keys: BTreeSet<String> = references.iter().map(|reference| format.reference_key(kind, reference)).collect();
     let values: Vec<Value> = keys.iter().cloned().map(Value::Text).collect();
-    let waiting = ledger::documents_by(connection, d::REFERENCE, &values)?;
+    let mut waiting = ledger::documents_by(connection, d::REFERENCE, &values)?;
+    waiting.retain(|document| {
+        // To write it anew would seal what somebody else made of it.
+        let is_sound = document.seal != Seal::Broken;
+        if !is_sound {
+            tracing::warn!(document = %document.key, "a reference is not settled: the ledger's row was edited");
+        }
+        is_sound
+    });
     if waiting.is_empty() {
         return Ok(changed);
     }
@@ -133,8 +141,7 @@ fn settle(
     left: &mut BTreeSet<Uuid>,
 ) -> Result<(), TargetError> {
     let parts = rows_in(connection, &RESIDUE, r::DOCUMENT_ID, &[Value::Uuid(document.id)])?;
-    if document.seal == Seal::Broken || parts.iter().any(|part| Seal::of(part) == Seal::Broken) {
-        // To write them anew would seal what somebody else made of them.
+    if parts.iter().any(|part| Seal::of(part) == Seal::Broken) {
         tracing::warn!(document = %document.key, "a reference is not settled: the ledger's rows were edited");
         return Ok(());
     }

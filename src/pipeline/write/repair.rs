@@ -34,11 +34,28 @@ pub struct Repairs<'a> {
     pub saved: SavedRows,
     /// The last eight bytes of every row that a residue names, sorted; read when it is first asked.
     named: Mutex<Option<Vec<u64>>>,
+    /// The documents that are still to come.
+    pending: Mutex<HashSet<Uuid>>,
 }
 
 impl<'a> Repairs<'a> {
     pub fn new(repair: &'a Repair, saved: SavedRows) -> Repairs<'a> {
-        Repairs { repair, saved, named: Mutex::new(None) }
+        let pending = Mutex::new(repair.documents.keys().copied().collect());
+        Repairs { repair, saved, named: Mutex::new(None), pending }
+    }
+
+    /// A document's turn is over; it may come again.
+    fn take_turn(&self, document: &Document) {
+        let id = ids::document(document.kind.name, &document.key);
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// Whether a row with a derived id, which is not the document's by its files nor by its
+    /// residue, may be another document's: one that names it, or one that is still to come and may
+    /// have lost its residue.
+    fn may_be_anothers(&self, connection: &mut dyn Connection, row: Uuid) -> Result<bool, TargetError> {
+        let others_come = !self.pending.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        Ok(others_come || self.is_named(connection, row)?)
     }
 
     /// The guard of a document, whatever id it has as one of several that claim the same key.
@@ -63,6 +80,9 @@ impl<'a> Repairs<'a> {
     }
 }
 
+/// Why a document is not all that its file says.
+const LEFT: &str = "rows that may be another document's were left alone: compare again when that one is repaired";
+
 fn last_bytes(id: Uuid) -> u64 {
     id.as_u64_pair().1
 }
@@ -73,6 +93,7 @@ fn last_bytes(id: Uuid) -> u64 {
 /// What no retry helps and is not about the document.
 pub fn repair(env: &Env, repairs: &Repairs, connection: &Shared, item: &mut Item) -> Result<Done, WriteError> {
     let mut pauses = PAUSES.iter();
+    repairs.take_turn(item.document());
     loop {
         let item = std::slice::from_mut(item);
         save_rejects(env, item)?;
@@ -107,8 +128,9 @@ enum Attempt {
 
 /// What a look at both sides, and the work on them, came to.
 enum Work {
-    /// To be committed. All others but the next are rolled back.
-    Repaired(DocumentOutcome, Box<Decoded>),
+    /// To be committed. All others but the next are rolled back. With how many rows were left that
+    /// may be another document's.
+    Repaired(DocumentOutcome, Box<Decoded>, usize),
     /// To be committed: a reject of which the ledger did not know, or not rightly.
     Rejected,
     StillRejected {
@@ -182,7 +204,7 @@ fn work(env: &Env, repairs: &Repairs, keeping: &mut Keeping, item: &Item, guard:
         Ok(decoded) => decoded,
         Err(stopped) => return stopped.into_work(),
     };
-    let Found { extent, rows, texts } = find(env, repairs, keeping, &source.document, &wants)?;
+    let Found { extent, rows, texts, left } = find(env, repairs, keeping, &source.document, &wants)?;
     if extent.rows != guard.rows {
         let by_this_run = extent.held().is_some_and(|held| held.run == env.run && held.digest == source.digest);
         return Ok(match by_this_run {
@@ -208,10 +230,10 @@ fn work(env: &Env, repairs: &Repairs, keeping: &mut Keeping, item: &Item, guard:
     settle(env, keeping, item, references, texts)?;
     let done = keeping.done();
     if done.rows.is_empty() && !was_rejected && done.parts == parts_before && is_same(&document, &done.document) {
-        return Ok(Work::Equal);
+        return Ok(if left == 0 { Work::Equal } else { Work::Changed(LEFT) });
     }
     let outcome = if document.is_some() { DocumentOutcome::Updated } else { DocumentOutcome::Loaded };
-    Ok(Work::Repaired(outcome, Box::new(decoded)))
+    Ok(Work::Repaired(outcome, Box::new(decoded), left))
 }
 
 /// The document's rows, and the texts by which others refer to them.
@@ -219,6 +241,8 @@ struct Found {
     extent: Extent,
     rows: live::Rows,
     texts: Vec<String>,
+    /// How many rows are left alone, because they may be another document's.
+    left: usize,
 }
 
 fn find(
@@ -231,7 +255,7 @@ fn find(
     let mut rows = live::Rows::default();
     let mut texts = Vec::new();
     let has_own = document.kind.anchor == Anchor::FirstRow;
-    let mut below = Vec::new();
+    let mut unclear = Vec::new();
     let extent = extent::visit(connection, env.format, document, wants, &mut |table, row, why| match why {
         Why::Doubtful => {}
         // Not its own, whatever the residue says.
@@ -240,8 +264,8 @@ fn find(
             if why == Why::Own {
                 texts.extend(natural_texts(table, &row));
             }
-            if why == Why::Below && is_derived(row.id()) {
-                below.push(row.id());
+            if matches!(why, Why::Below | Why::Owned) && is_derived(row.id()) {
+                unclear.push(row.id());
             }
             rows.add(table, &row, false);
         }
@@ -251,12 +275,14 @@ fn find(
         ids.iter().flat_map(|(_, ids)| ids.iter().copied()).collect()
     };
     let (named, wanted) = (ids(&extent.named), ids(wants.ids()));
-    for id in below.into_iter().filter(|id| !named.contains(id) && !wanted.contains(id)) {
-        if repairs.is_named(connection, id)? {
+    let mut left = 0;
+    for id in unclear.into_iter().filter(|id| !named.contains(id) && !wanted.contains(id)) {
+        if repairs.may_be_anothers(connection, id)? {
             rows.live.remove(&id);
+            left += 1;
         }
     }
-    Ok(Found { extent, rows, texts })
+    Ok(Found { extent, rows, texts, left })
 }
 
 /// The ids that rows have by the ledger, by those that they derive to: where it speaks of the same
@@ -391,7 +417,7 @@ fn is_same(before: &Option<Row>, after: &Option<Row>) -> bool {
 
 fn described(item: &Item, work: Work, kept: Kept) -> Attempt {
     let (outcome, told, detail) = match &work {
-        Work::Repaired(outcome, _) => (*outcome, RepairOutcome::Repaired, None),
+        Work::Repaired(outcome, _, left) => (*outcome, RepairOutcome::Repaired, (*left > 0).then(|| LEFT.to_owned())),
         Work::RepairedBefore(_) => (DocumentOutcome::Updated, RepairOutcome::Repaired, None),
         Work::Rejected | Work::StillRejected { .. } => (DocumentOutcome::Rejected, RepairOutcome::Rejected, None),
         Work::Equal => (DocumentOutcome::Unchanged, RepairOutcome::Equal, None),
@@ -403,7 +429,7 @@ fn described(item: &Item, work: Work, kept: Kept) -> Attempt {
     let mut done = Done::new(outcome);
     kept.rows.iter().for_each(|((table, _), count)| done.add_rows(table, *count));
     match work {
-        Work::Repaired(_, decoded) | Work::RepairedBefore(decoded) => {
+        Work::Repaired(_, decoded, _) | Work::RepairedBefore(decoded) => {
             (done.notes, done.files) = (decoded.notes, decoded.files);
         }
         Work::Rejected => done.noted = true,

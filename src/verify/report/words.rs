@@ -155,11 +155,11 @@ pub fn verdict(verdict: Verdict) -> (&'static str, &'static str) {
 /// Which side moved, as a sentence.
 pub fn moved(moved: Moved) -> &'static str {
     match moved {
-        Moved::File => "The file has changed since it was loaded; the row has not.",
-        Moved::Database => "The row has changed since it was loaded; the file has not.",
-        Moved::Both => "File and row have both changed since they were loaded.",
+        Moved::File => "The file has changed since it was loaded; the database has not.",
+        Moved::Database => "The database has changed since the file was loaded; the file has not.",
+        Moved::Both => "Both sides have changed since the file was loaded.",
         Moved::Neither => {
-            "Neither side has changed since it was loaded: it was loaded wrongly, or the bookkeeping was changed."
+            "Neither side has changed since the file was loaded: it was loaded wrongly, or the bookkeeping was changed."
         }
         Moved::Unknown => "The bookkeeping does not say which side has changed.",
     }
