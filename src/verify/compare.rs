@@ -233,7 +233,9 @@ impl<'a> Comparison<'a> {
             self.column(wanted, here, at, &cell.value, cell.member, here.moved);
         }
         let as_loaded = self.mode == Mode::Loaded && self.total == before;
-        if as_loaded && here.moved == Some(true) {
+        // Whom a reference means may be another row today than it was then.
+        let refers = wanted.cells.iter().any(|cell| is_reference(&cell.value));
+        if as_loaded && here.moved == Some(true) && !refers {
             let difference = Difference {
                 file: self.path(wanted.file),
                 pointer: wanted.pointer.clone(),

@@ -9,7 +9,7 @@ use crate::format::proof::{Expected, Held, HeldPart, HeldRow, Piece, RebuildErro
 use crate::format::Format;
 use crate::model::digest;
 use crate::model::ledger::{DOCUMENTS, REJECTS, RESIDUE};
-use crate::model::{Anchor, Document, Reference, Row, Table, Value};
+use crate::model::{ids, Anchor, Document, Reference, Row, Table, Value};
 use crate::node::{self, Node, ReadError};
 use crate::source::{FileContent, Reading};
 
@@ -239,11 +239,17 @@ fn wanted_rows_found(sides: &Sides) -> FoundRows {
     let mut found = FoundRows { any: false, derived: false };
     for row in wanted {
         if sides.rows.get(row.table, row.id).is_some() {
-            return FoundRows { any: true, derived: true };
+            found.any = true;
+            found.derived |= !is_legacy_id(sides.document, row.id);
         }
     }
-    found.any = wanted.iter().any(|row| !by_natural_key(sides, row).is_empty());
+    found.any |= wanted.iter().any(|row| !by_natural_key(sides, row).is_empty());
     found
+}
+
+/// Whether a row's id is the legacy one, which the application may have given to its row, too.
+pub fn is_legacy_id(document: &Document, id: Uuid) -> bool {
+    ids::as_uuid(&document.key) == Some(id)
 }
 
 /// The rows that have the natural key of the one that is wanted.
