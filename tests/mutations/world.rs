@@ -28,8 +28,6 @@ pub struct Doc {
     pub paths: Vec<String>,
     /// In the document's order.
     pub rows: Vec<(&'static Table, Uuid)>,
-    /// The legacy reference in it.
-    pub reference: Option<String>,
     /// The row that stands for it.
     pub row: Option<Uuid>,
     pub rejected: bool,
@@ -50,8 +48,11 @@ pub struct World<'a> {
     pub by_id: HashMap<Uuid, usize>,
     /// What a verification of the untouched tree says.
     pub clean: Outcome,
-    spoiled: RefCell<Vec<(PathBuf, Option<(Vec<u8>, SystemTime)>)>>,
+    spoiled: RefCell<Vec<Spoiled>>,
 }
+
+/// A file as it was before it was spoiled; `None` if it was not there.
+type Spoiled = (PathBuf, Option<(Vec<u8>, SystemTime)>);
 
 impl<'a> World<'a> {
     /// Plants, migrates and reads a tree; `settings` are further arguments of `migrate`.
@@ -100,7 +101,6 @@ impl<'a> World<'a> {
                 kind: document.kind,
                 key: document.key,
                 rows: Vec::new(),
-                reference: document.reference,
                 row: document.row_id,
                 rejected: false,
             });
@@ -109,7 +109,7 @@ impl<'a> World<'a> {
             let reject = LedgerReject::from_row(row).expect("the ledger is sound");
             let paths = reject.paths();
             let LedgerReject { document: id, kind, key, .. } = reject;
-            self.docs.push(Doc { id, kind, key, paths, rows: Vec::new(), reference: None, row: None, rejected: true });
+            self.docs.push(Doc { id, kind, key, paths, rows: Vec::new(), row: None, rejected: true });
         }
         self.by_id = self.docs.iter().enumerate().map(|(at, doc)| (doc.id, at)).collect();
         for row in &self.ledger[RESIDUE.name] {
