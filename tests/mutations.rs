@@ -45,10 +45,13 @@ const AT_ONCE: usize = 60;
 /// Whether the ledger's rows are sealed.
 const SEALED: bool = true;
 
+/// Makes one, if the world has what it takes.
+type Make = Box<dyn Fn(&World, &mut Chance) -> Option<Mutation>>;
+
 /// A kind of mutation.
 struct Kind {
     name: String,
-    make: Box<dyn Fn(&World, &mut Chance) -> Option<Mutation>>,
+    make: Make,
 }
 
 /// Every kind of mutation there is.

@@ -161,8 +161,8 @@ fn of_text(text: &str, edit: Edit, chance: &mut Chance) -> Option<(String, &'sta
         }
         Edit::Case => {
             let at = letters.iter().position(char::is_ascii_alphabetic)?;
-            let other = |c: char| if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
-            letters[at] = other(letters[at]);
+            let c = letters[at];
+            letters[at] = if c.is_ascii_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
             (letters.into_iter().collect(), &[Cause::Case])
         }
         Edit::TrailingBlank => (format!("{text} "), &[Cause::Blanks]),

@@ -219,12 +219,11 @@ impl Forgery {
     /// cannot be told from what a file might have been.
     pub fn needs_a_seal(&self) -> bool {
         match self {
-            Forgery::Column(table, at, how) => {
+            Forgery::Column(table, at, _) => {
                 let column = table.columns[*at].name;
-                let is_order = *how == How::Json(Edit::ItemsSwapped);
                 match table.name {
                     "documents" => ["digest", "base_time", "files", "notes", "run_id"].contains(&column),
-                    "residue" => (column == "data" && is_order) || column == "data",
+                    "residue" => column == "data",
                     _ => column != "document_id",
                 }
             }

@@ -48,8 +48,11 @@ pub struct World<'a> {
     pub by_id: HashMap<Uuid, usize>,
     /// What a verification of the untouched tree says.
     pub clean: Outcome,
-    spoiled: RefCell<Vec<(PathBuf, Option<(Vec<u8>, SystemTime)>)>>,
+    spoiled: RefCell<Vec<Spoiled>>,
 }
+
+/// A file as it was before it was spoiled; `None` if it was not there.
+type Spoiled = (PathBuf, Option<(Vec<u8>, SystemTime)>);
 
 impl<'a> World<'a> {
     /// Plants, migrates and reads a tree; `settings` are further arguments of `migrate`.
