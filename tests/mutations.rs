@@ -34,7 +34,6 @@ use support::chance::{self, Chance};
 use support::place::Place;
 use support::postgres::PrivatePostgres;
 use support::proof;
-use transload::verify::Options;
 use tree::Size;
 use uuid::Uuid;
 use world::World;
@@ -146,7 +145,7 @@ fn every_mutation_is_found_and_nothing_else(place: &Place) {
         true => Size { records: 20_000, made: 150 },
         false => Size { records: 1_500, made: 40 },
     };
-    let mut chance = Chance::new("every_mutation_is_found_and_nothing_else");
+    let mut chance = Chance::starting("every_mutation_is_found_and_nothing_else", 1);
     let seed = chance.next() >> 8;
     let world = World::new(place, seed, size, &[], proof::options());
     world.assert_clean();
@@ -166,22 +165,6 @@ fn clean_runs_raise_no_alarm(place: &Place) {
     }
 }
 
-fn mutations_of_histories_that_are_not_held_are_found_as_well(place: &Place) {
-    let mut chance = Chance::new("mutations_of_histories_that_are_not_held_are_found_as_well");
-    let seed = chance.next() >> 8;
-    let size = match chance::is_long() {
-        true => Size { records: 10_000, made: 100 },
-        false => Size { records: 1_000, made: 20 },
-    };
-    // Parts of a few rows, and most histories in several of them.
-    let options = Options { whole_bytes: 1_200, ..proof::options() };
-    let world = World::new(place, seed, size, &["--whole-bytes", "1200", "--batch-rows", "5"], options);
-    world.assert_clean();
-    let count = if chance::is_long() { 1_000 } else { 1 };
-    let wrong = campaign(&world, &kinds(), &mut chance, count);
-    assert!(wrong.is_empty(), "{} findings:\n{}", wrong.len(), wrong.join("\n"));
-}
-
 macro_rules! on_every_target {
     ($($case:ident),+ $(,)?) => {
         mod sqlite {
@@ -199,8 +182,4 @@ macro_rules! on_every_target {
     };
 }
 
-on_every_target!(
-    clean_runs_raise_no_alarm,
-    every_mutation_is_found_and_nothing_else,
-    mutations_of_histories_that_are_not_held_are_found_as_well,
-);
+on_every_target!(clean_runs_raise_no_alarm, every_mutation_is_found_and_nothing_else,);

@@ -88,7 +88,7 @@ impl LedgerDocument {
                 modified: Instant::from_fixed(text("modified")?)?,
             })
         };
-        let files = files.iter().map(file).collect::<Option<Vec<HeldFile>>>()?;
+        let files = files.iter().map(file).collect::<Option<Vec<HeldFile>>>().filter(|files| !files.is_empty())?;
         Some(Held { kind, key: self.key.clone(), files, base_time: self.base_time })
     }
 

@@ -350,7 +350,8 @@ impl<'a> Comparison<'a> {
         let cell = from(Cell::SOURCE).or_else(|| from(member.as_deref()?));
         // A member that the file does not have may be there because its column was changed.
         let added = member.as_deref().filter(|_| place.left.is_none()).and_then(|name| wanted.table.column(name));
-        let is_told = [cell, added].into_iter().flatten().any(|at| self.told.contains(&(row, at)));
+        let is_told = [cell, added].into_iter().flatten().any(|at| self.told.contains(&(row, at)))
+            || (added.is_some() && self.told.iter().any(|(of, _)| *of == row));
         // A row's id says nothing of how the legacy one is spelled.
         let says_all = cell.is_some_and(|at| at > 0 && wanted.cells[at].whole);
         if is_told || (self.mode == Mode::Changed && says_all) {

@@ -145,7 +145,8 @@ impl Flow<'_> {
         judge::both(&mut comparison, self.stored, self.reading);
         if mode == Mode::Unrecorded {
             let is_there = |first: &Expected| rows.get(first.table, first.id).is_some();
-            let derived = first.as_ref().filter(|first| !judge::is_legacy_id(self.document, first.id)).is_some_and(is_there);
+            let derived =
+                first.as_ref().filter(|first| !judge::is_legacy_id(self.document, first.id)).is_some_and(is_there);
             if own.is_none() && !derived {
                 return Ok((
                     judge::missing_document(self.stored, begun.as_ref().err(), comparison),

@@ -19,10 +19,13 @@ impl From<u64> for Chance {
 impl Chance {
     /// A new sequence for the test of this name.
     pub fn new(name: &str) -> Chance {
-        let seed = number("TRANSLOAD_TEST_SEED").unwrap_or_else(|| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
-            now.subsec_nanos().into()
-        });
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
+        Chance::starting(name, now.subsec_nanos().into())
+    }
+
+    /// As [`Chance::new`], with this seed unless another one is asked for.
+    pub fn starting(name: &str, seed: u64) -> Chance {
+        let seed = number("TRANSLOAD_TEST_SEED").unwrap_or(seed);
         let of_test = blake3::hash(name.as_bytes());
         let of_test = u64::from_le_bytes(*of_test.as_bytes().first_chunk().expect("a hash has 32 bytes"));
         Chance { seed: Some(seed), state: seed ^ of_test }

@@ -57,7 +57,7 @@ pub fn is_swapped(key: &str) -> bool {
 pub fn siblings(document: &Document) -> Vec<RelPath> {
     let mut paths: Vec<RelPath> = document.files.iter().map(|file| file.path.clone()).collect();
     if *document.kind == tables::CHAT {
-        if let Some(directory) = document.path().as_path().parent() {
+        if let Some(directory) = document.files.first().and_then(|file| file.path.as_path().parent()) {
             let names = [format!("{}.json", document.key), format!("{}_session.json", document.key)];
             paths.extend(names.iter().map(|name| RelPath::new(directory.join(name))));
         }
