@@ -38,7 +38,6 @@ use files::{check_distinct, OutputFile, PRIVATE, PUBLIC};
 
 /// Runs `verify`.
 pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Failure> {
-    refuse_what_comes_later(args)?;
     let format = engine::format(config)?;
     let known: Vec<&'static str> = format.kinds().iter().map(|kind| kind.name).collect();
     let only = each_known("--only", &args.only, &known)?;
@@ -123,14 +122,6 @@ pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Fail
     })?;
     warn_of_waivers(&outcome);
     Ok(exit_of(&outcome.conclusion))
-}
-
-/// To accept these and do nothing would let somebody believe that something was written.
-fn refuse_what_comes_later(args: &VerifyArgs) -> Result<(), Failure> {
-    match args.repair {
-        Some(_) => Err(Failure::usage("--repair is not built yet", None)),
-        None => Ok(()),
-    }
 }
 
 fn exit_of(conclusion: &Conclusion) -> Exit {
