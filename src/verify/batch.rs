@@ -200,7 +200,7 @@ impl Judge<'_> {
         Ok(results)
     }
 
-    fn expect(&self, document: &Document, reading: &Reading, stored: &Stored) -> Result<Vec<Expected>, Unexpected> {
+    pub fn expect(&self, document: &Document, reading: &Reading, stored: &Stored) -> Result<Vec<Expected>, Unexpected> {
         let files: Vec<(RelPath, FileRole)> =
             document.files.iter().map(|file| (file.path.clone(), file.role)).collect();
         let facts = self.facts(document, reading, stored.document.as_ref(), &files);
@@ -274,7 +274,7 @@ impl Judge<'_> {
                 }
             }
         });
-        let resolved = resolve(connection, self.format, rows, &texts, &held)?;
+        let resolved = resolve(self, connection, rows, &texts, &held)?;
         self.load_owned(connection, documents, wanted, stored, rows, &resolved)?;
         Ok(resolved)
     }

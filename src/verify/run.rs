@@ -179,7 +179,7 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
         }
     }
     if let Some(orphans) = orphans {
-        super::orphans::settle(job, &judge, &mut *reader, orphans, &mut account)?;
+        super::orphans::settle(job, &judge, &mut *reader, orphans, started, &mut account)?;
     }
     stopped(job)?;
     let receipt = leaves.map(Leaves::finish).transpose()?;
