@@ -12,10 +12,12 @@ use crate::target::{select_all, Connection, Filter, TargetError};
 
 use super::batch::Judge;
 use super::run::{Job, VerifyError};
-use super::stored::{Rows, Stored};
+use super::stored::{self, Rows, Stored};
 
 /// Documents that are judged together.
 const JUDGED: usize = 64;
+/// Documents that the ledger is asked about together.
+const ASKED: usize = 1_000;
 
 impl Judge<'_> {
     /// The document with the files that it has now.
@@ -103,39 +105,55 @@ impl Judge<'_> {
     }
 }
 
-/// The rows, by table and id, of all documents of which a file was written at `since` or later.
-///
-/// An application may have made them after the walk had passed by their directory.
-pub fn rows_since(
+/// Those of the rows, by table and id, that belong to documents of which a file was written at `since`
+/// or later, or that the ledger does not know: an application may have made them after the walk had
+/// passed by, and under ids that say nothing of where their files are.
+pub fn owned(
     job: &Job,
     judge: &Judge,
     connection: &mut dyn Connection,
     since: Instant,
+    rows: &HashSet<(&'static str, Uuid)>,
 ) -> Result<HashSet<(&'static str, Uuid)>, VerifyError> {
     let mut walker = Walker::new(WalkOptions { root: job.source.to_owned(), follow_links: job.options.follow_links })?;
     let classify = |path: &_| job.format.classify(path);
     let phase_of_directory = |path: &_| job.format.phase_of_directory(path);
     let meaning = Meaning { classify: &classify, phase_of_directory: &phase_of_directory };
-    let mut documents: Vec<Document> = Vec::new();
+    let mut owned = HashSet::new();
+    let mut batch: Vec<Document> = Vec::new();
+    let mut judged = |batch: Vec<Document>| -> Result<(), TargetError> {
+        let ids: Vec<Uuid> = batch.iter().map(|document| document.id).collect();
+        let stored = stored::of_documents(connection, job.format, &ids, false)?;
+        let is_known = |document: &Document| stored.get(&document.id).is_some_and(|stored| stored.document.is_some());
+        let is_fresh = |document: &Document| document.files.iter().any(|file| file.modified >= since);
+        let wanted: Vec<Document> = batch.into_iter().filter(|it| is_fresh(it) || !is_known(it)).collect();
+        for documents in wanted.chunks(JUDGED) {
+            for checked in judge.batch(connection, documents.to_vec())? {
+                owned.extend(checked.accounted.into_iter().filter(|row| rows.contains(row)));
+            }
+        }
+        Ok(())
+    };
     for phase in Phase::ALL {
+        let mut failed = None;
         walker.walk(&meaning, phase, &mut |found| {
             if let Found::Document(document) = found {
-                let is_fresh = document.files.iter().any(|file| file.modified >= since);
-                if is_fresh && job.options.kinds.contains(&document.kind) {
-                    documents.push(document);
+                if job.options.kinds.contains(&document.kind) {
+                    batch.push(document);
                 }
             }
-            match job.stop.requested() {
-                Some(_) => ControlFlow::Break(()),
-                None => ControlFlow::Continue(()),
+            if batch.len() >= ASKED {
+                failed = judged(std::mem::take(&mut batch)).err();
+            }
+            match failed.is_some() || job.stop.requested().is_some() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
             }
         })?;
-    }
-    let mut rows = HashSet::new();
-    for chunk in documents.chunks(JUDGED) {
-        for checked in judge.batch(connection, chunk.to_vec())? {
-            rows.extend(checked.accounted);
+        if let Some(error) = failed {
+            return Err(error.into());
         }
     }
-    Ok(rows)
+    judged(batch)?;
+    Ok(owned)
 }

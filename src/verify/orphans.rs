@@ -93,8 +93,10 @@ pub fn settle(
     if left.iter().any(|orphan| orphan.differences.is_empty()) {
         let lag = i64::try_from(job.options.max_lag.as_micros()).unwrap_or(i64::MAX);
         let since = Instant(started.0.saturating_sub(lag));
-        let fresh = fresh::rows_since(job, judge, connection, since)?;
-        left.retain(|orphan| !fresh.contains(&(orphan.table.name, orphan.row.id())));
+        let lacking = left.iter().filter(|orphan| orphan.differences.is_empty());
+        let rows = lacking.map(|orphan| (orphan.table.name, orphan.row.id())).collect();
+        let owned = fresh::owned(job, judge, connection, since, &rows)?;
+        left.retain(|orphan| !owned.contains(&(orphan.table.name, orphan.row.id())));
     }
     tell(job, left, account);
     Ok(())
