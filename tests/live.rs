@@ -53,7 +53,7 @@ fn plan() -> Plan {
         true => Plan {
             chats: 1_600,
             users: 400,
-            rate: 200.0,
+            rate: 250.0,
             gap: Duration::from_secs(1),
             max_lag: Duration::from_secs(10),
             faults: 50,
