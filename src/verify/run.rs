@@ -451,6 +451,12 @@ fn conclusion(options: &Options, account: &Account) -> Conclusion {
     if documents.agreed + documents.different + documents.stale + documents.missing + documents.only_in_database == 0 {
         return Conclusion::NotChecked("no document could be compared".into());
     }
+    if documents.only_in_database == documents.found && account.files.in_documents == 0 {
+        let found = documents.found;
+        return Conclusion::NotChecked(format!(
+            "the source has no file of a document, and the database has {found} documents: is it the right directory?"
+        ));
+    }
     if documents.unsettled as f64 > options.max_unsettled * documents.found as f64 {
         let (unsettled, found) = (documents.unsettled, documents.found);
         return Conclusion::NotChecked(format!(
