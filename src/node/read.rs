@@ -13,6 +13,8 @@ use super::{quick, Node};
 
 /// Values nested deeper are refused: whoever rebuilds them recurses.
 const DEEPEST: usize = 1024;
+/// How deep the quick way is tried: each level that it fails in is read once more.
+const QUICK_DEPTH: usize = 4;
 
 /// The longest element of a list, and the longest line, in bytes: one is held at a time.
 const LONGEST: usize = 32 * 1024 * 1024;
@@ -68,6 +70,15 @@ fn value(bytes: &[u8]) -> Result<Node, ReadError> {
     node(raw.get(), 0)
 }
 
+/// A value within one that takes a closer look: most of its parts do not.
+fn within(text: &str, depth: usize) -> Result<Node, ReadError> {
+    let quick = match text.as_bytes().first() {
+        Some(b'[' | b'{') if depth <= QUICK_DEPTH => quick::read(text),
+        _ => None,
+    };
+    quick.map_or_else(|| node(text, depth), Ok)
+}
+
 fn node(text: &str, depth: usize) -> Result<Node, ReadError> {
     if depth > DEEPEST {
         return Err(ReadError::Syntax("values nested too deep".into()));
@@ -76,12 +87,12 @@ fn node(text: &str, depth: usize) -> Result<Node, ReadError> {
         Some(b'"') => Node::Text(string(text)?),
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(text)?;
-            Node::List(items.into_iter().map(|item| node(item.get(), depth + 1)).collect::<Result<_, _>>()?)
+            Node::List(items.into_iter().map(|item| within(item.get(), depth + 1)).collect::<Result<_, _>>()?)
         }
         Some(b'{') => Node::Map(
             (serde_json::Deserializer::from_str(text).deserialize_map(Members)?)
                 .into_iter()
-                .map(|(name, value)| Ok((name, node(value.get(), depth + 1)?)))
+                .map(|(name, value)| Ok((name, within(value.get(), depth + 1)?)))
                 .collect::<Result<_, ReadError>>()?,
         ),
         Some(b't') => Node::Bool(true),
