@@ -132,9 +132,9 @@ impl Change {
                 let (changed, causes) = self.changed(&node, path, chance)?;
                 mutation.causes.extend(causes);
                 for place in node::differences(&node, &changed, 3) {
-                    // An instant counts to the microsecond.
+                    // An instant counts to the microsecond, and is one as number and as text.
                     let is_time = ["_at", "timestamp", "interaction"].iter().any(|end| place.pointer.ends_with(end));
-                    if is_time && matches!(self, Change::Value(Edit::LastDigit)) {
+                    if is_time && matches!(self, Change::Value(Edit::LastDigit | Edit::NumberAsText)) {
                         return None;
                     }
                     mutation.what.push_str(&format!(" {} {:?} {:?}", place.pointer, place.left, place.right));

@@ -6,10 +6,13 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use transload::format::donna::tables::TABLES;
+use transload::format::donna::tables::{MEMORY, TABLES, USER, USERS};
+use transload::format::donna::Donna;
+use transload::format::Format;
 use transload::ledger::{unpack_ids, LedgerDocument, LedgerReject};
 use transload::model::ledger::{residue, DOCUMENTS, REJECTS, RESIDUE};
 use transload::model::{Row, Table, Value};
+use transload::node::{self, Node};
 use transload::verify::outcome::{Conclusion, Outcome};
 use transload::verify::Options;
 use uuid::Uuid;
@@ -18,6 +21,8 @@ use crate::database::{self, Dialect};
 use crate::support::place::{Database, Place};
 use crate::support::proof;
 use crate::tree::{self, Size};
+
+static DONNA: Donna = Donna;
 
 /// A document as the migration left it.
 #[derive(Clone, Debug)]
@@ -157,6 +162,34 @@ impl<'a> World<'a> {
         }
         found.extend(self.docs.iter().filter(|doc| doc.row == Some(row)).map(|doc| doc.id));
         found
+    }
+
+    /// Documents of which the reference to a user means another row when this one has another clerk
+    /// id: they say the old one, or the new one, and no user has what they say for a legacy id.
+    pub fn meaning_another(&self, user: &Row, clerk_id: &Value) -> BTreeSet<Uuid> {
+        let old = user.0[USERS.column("clerk_id").expect("a known column")].as_text();
+        let said = |reference: &String| [old, clerk_id.as_text()].contains(&Some(reference.as_str()));
+        let by_clerk_id = |reference: &&String| {
+            let key = DONNA.reference_key(USER.name, reference);
+            let is_legacy_id = |doc: &Doc| doc.kind == USER.name && doc.key == key && doc.row.is_some();
+            let id = DONNA.referenced_id(USER.name, reference);
+            let is_real = |row: &Row| !DONNA.is_placeholder(&USERS, row);
+            !self.docs.iter().any(is_legacy_id) && !self.rows.get(&(USERS.name, id)).is_some_and(is_real)
+        };
+        let refers = |doc: &&Doc| self.reference(doc).filter(said).as_ref().filter(by_clerk_id).is_some();
+        self.docs.iter().filter(|doc| !doc.rejected).filter(refers).map(|doc| doc.id).collect()
+    }
+
+    /// Whom a document's files name as its user.
+    fn reference(&self, doc: &Doc) -> Option<String> {
+        if doc.kind == MEMORY.name {
+            return Some(doc.key.clone());
+        }
+        let session = doc.paths.iter().find(|path| path.ends_with("_session.json"))?;
+        match node::parse(&self.file(session)).ok()?.0.get("user_id")? {
+            Node::Text(text) | Node::Number(text) if !text.is_empty() => Some(text.clone()),
+            _ => None,
+        }
     }
 
     /// The file's bytes.
