@@ -58,8 +58,11 @@ pub fn run(world: &World, mutations: &[Mutation]) -> Vec<String> {
         world.spoil(path, content.as_deref());
     }
     let outcome = world.verify(&copy);
+    let disagreements = world.disagreements(&copy, &outcome);
     world.restore();
-    check(world, mutations, &outcome, &copy)
+    let mut wrong = check(world, mutations, &outcome, &copy);
+    wrong.extend(disagreements);
+    wrong
 }
 
 fn check(world: &World, mutations: &[Mutation], outcome: &Outcome, database: &Database) -> Vec<String> {

@@ -13,7 +13,7 @@ use transload::ledger::{unpack_ids, LedgerDocument, LedgerReject};
 use transload::model::ledger::{residue, DOCUMENTS, REJECTS, RESIDUE};
 use transload::model::{Row, Table, Value};
 use transload::node::{self, Node};
-use transload::verify::outcome::{Conclusion, Outcome};
+use transload::verify::outcome::{Conclusion, Difference, Outcome};
 use transload::verify::Options;
 use uuid::Uuid;
 
@@ -45,6 +45,8 @@ pub struct World<'a> {
     pub original: Database<'a>,
     pub dialect: Dialect,
     pub options: Options,
+    /// Another way to verify, which has to tell the same.
+    pub held: Option<Options>,
     pub docs: Vec<Doc>,
     pub rows: HashMap<(&'static str, Uuid), Row>,
     pub ledger: HashMap<&'static str, Vec<Row>>,
@@ -58,6 +60,21 @@ pub struct World<'a> {
 
 /// A file as it was before it was spoiled; `None` if it was not there.
 type Spoiled = (PathBuf, Option<(Vec<u8>, SystemTime)>);
+
+/// What a difference is about.
+fn named(it: &Difference) -> String {
+    format!(
+        "{} {:?} {} `{}` {:?} {:?} {:?} {:?}",
+        it.cause.code(),
+        it.moved,
+        it.file,
+        it.pointer,
+        it.table,
+        it.column,
+        it.row,
+        it.detail
+    )
+}
 
 impl<'a> World<'a> {
     /// Plants, migrates and reads a tree; `settings` are further arguments of `migrate`.
@@ -77,6 +94,7 @@ impl<'a> World<'a> {
             source,
             dialect,
             options,
+            held: None,
             docs: Vec::new(),
             rows: HashMap::new(),
             ledger: HashMap::new(),
@@ -223,6 +241,27 @@ impl<'a> World<'a> {
                 None => drop(fs::remove_file(&path)),
             }
         }
+    }
+
+    /// What the other way tells and this one does not, and the other way round.
+    pub fn disagreements(&self, database: &Database, outcome: &Outcome) -> Vec<String> {
+        let Some(options) = &self.held else { return Vec::new() };
+        let held = proof::verify(&self.source, &*database.target(), options);
+        let told = |outcome: &Outcome| -> Vec<String> {
+            let mut told: Vec<String> = outcome.listed_differences.iter().map(named).collect();
+            told.sort();
+            told
+        };
+        let (streamed, held) = (told(outcome), told(&held));
+        let missing = |from: &[String], other: &[String], what: &str| -> Vec<String> {
+            from.iter().filter(|it| !other.contains(it)).map(|it| format!("only {what}: {it}")).collect()
+        };
+        let mut only = missing(&streamed, &held, "of what is not held");
+        only.extend(missing(&held, &streamed, "of what is held"));
+        if only.is_empty() && streamed != held {
+            only.push(format!("{} differences not held, {} held", streamed.len(), held.len()));
+        }
+        only
     }
 
     /// Verifies the tree against a database.
