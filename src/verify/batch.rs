@@ -11,7 +11,9 @@ use crate::format::proof::{Expected, Facts, Unexpected};
 use crate::format::Format;
 use crate::ledger::LedgerDocument;
 use crate::model::ledger::{documents as d, DOCUMENTS};
-use crate::model::{digest, ids, Anchor, Content, Document, FileRole, Instant, RelPath, Row, Table, Value};
+use crate::model::{
+    digest, ids, Anchor, Class, Content, Document, FileRole, Instant, RelPath, Row, SourceFile, Table, Value,
+};
 use crate::source::{self, FileContent, ReadOptions, ReadProblem, Reading};
 use crate::target::{select_all, Connection, Filter, TargetError};
 
@@ -219,6 +221,28 @@ impl Judge<'_> {
         Ok(wanted)
     }
 
+    /// The natural key that the file of the document with this key says for its row.
+    pub fn natural_key(&self, kind: &'static str, key: &str) -> Option<Value> {
+        let kind = self.format.kinds().iter().copied().find(|known| known.name == kind)?;
+        let [column] = kind.main.natural_key else { return None };
+        let mut named = Row(vec![Value::Null; kind.main.columns.len()]);
+        named.0[0] = Value::Uuid(Uuid::nil());
+        named.0[*column] = Value::Text(key.to_owned());
+        let key = self.format.reference_key(kind.name, key);
+        self.format.homes(kind.main, &named).into_iter().find_map(|path| {
+            let Class::Document(member) = self.format.classify(&path) else { return None };
+            if member.kind != kind || member.key != key {
+                return None;
+            }
+            let files = vec![SourceFile { path, role: member.role, size: 0, modified: Instant(0) }];
+            let document = Document { kind, key: member.key, id: ids::document(kind.name, &key), files };
+            let reading = self.read(&document).ok()?;
+            let rows = self.expect(&document, &reading, &Stored::default()).ok()?;
+            let value = rows.into_iter().next()?.cells.swap_remove(*column).value;
+            (value != Value::Null).then_some(value)
+        })
+    }
+
     /// What reading the files anew has to know.
     pub fn facts<'f>(
         &self,
@@ -274,7 +298,8 @@ impl Judge<'_> {
                 }
             }
         });
-        let resolved = resolve(connection, self.format, rows, &texts, &held)?;
+        let resolved =
+            resolve(connection, self.format, rows, &texts, &held, &|kind, text| self.natural_key(kind, text))?;
         self.load_owned(connection, documents, wanted, stored, rows, &resolved)?;
         Ok(resolved)
     }

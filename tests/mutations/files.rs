@@ -282,7 +282,10 @@ fn replacement(world: &World, doc: &Doc, path: &str, chance: &mut Chance) -> Opt
         (Ok((a, _)), Ok((b, _))) => node::equal(&a, &b),
         _ => a == b,
     };
-    (!equal(&content, &world.file(path))).then_some(content)
+    // Its first character may make a file another document's.
+    let is_list = |content: &[u8]| content.trim_ascii_start().starts_with(b"[");
+    let here = world.file(path);
+    (is_list(&content) == is_list(&here) && !equal(&content, &here)).then_some(content)
 }
 
 impl Spelling {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::database;
 use crate::support::place::Database;
-use crate::world::World;
+use crate::world::{Doc, World};
 
 /// One change, and what is right to be told.
 #[derive(Clone, Debug, Default)]
@@ -112,7 +112,11 @@ fn check(world: &World, mutations: &[Mutation], outcome: &Outcome, database: &Da
     let documents = &outcome.documents;
     let known = |id: &&Uuid| world.by_id.contains_key(id);
     let differing: BTreeSet<Uuid> = told.iter().map(|difference| difference.document).collect();
-    let agreed = world.docs.iter().filter(|doc| !doc.rejected && !differing.contains(&doc.id)).count() as u64;
+    // A document without rows is gone with its file.
+    let is_gone = |mutation: &&Mutation| mutation.silent && mutation.files.iter().any(|(_, content)| content.is_none());
+    let gone: BTreeSet<Uuid> = mutations.iter().filter(is_gone).flat_map(|mutation| mutation.touched()).collect();
+    let agrees = |doc: &&Doc| !doc.rejected && !differing.contains(&doc.id) && !gone.contains(&doc.id);
+    let agreed = world.docs.iter().filter(agrees).count() as u64;
     if documents.agreed < agreed {
         wrong.push(format!("{agreed} documents are not told, and {} agree", documents.agreed));
     }

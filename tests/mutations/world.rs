@@ -247,8 +247,16 @@ impl<'a> World<'a> {
     pub fn disagreements(&self, database: &Database, outcome: &Outcome) -> Vec<String> {
         let Some(options) = &self.held else { return Vec::new() };
         let held = proof::verify(&self.source, &*database.target(), options);
+        // What is no history is never compared as it flows past.
+        let is_too_large = |path: &str| {
+            let is_history =
+                !["users/", "memory/"].iter().any(|part| path.contains(part)) && !path.ends_with("_session.json");
+            let size = fs::metadata(self.source.join(path)).map_or(0, |found| found.len());
+            !is_history && size > self.options.whole_bytes
+        };
         let told = |outcome: &Outcome| -> Vec<String> {
-            let mut told: Vec<String> = outcome.listed_differences.iter().map(named).collect();
+            let differences = outcome.listed_differences.iter().filter(|it| !is_too_large(&it.file));
+            let mut told: Vec<String> = differences.map(named).collect();
             told.sort();
             told
         };

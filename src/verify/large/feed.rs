@@ -73,8 +73,8 @@ pub struct Feeder<'a> {
     standing: Vec<Uuid>,
     feed: Sender<Feed>,
     asked: Receiver<Ask>,
-    /// Rows that were sent.
-    named: IdSet,
+    /// Rows that were found, and so were sent.
+    sent: IdSet,
 }
 
 impl<'a> Feeder<'a> {
@@ -85,7 +85,7 @@ impl<'a> Feeder<'a> {
         feed: Sender<Feed>,
         asked: Receiver<Ask>,
     ) -> Feeder<'a> {
-        Feeder { flow, connection, standing, feed, asked, named: IdSet::default() }
+        Feeder { flow, connection, standing, feed, asked, sent: IdSet::default() }
     }
 
     pub fn run(mut self) -> Result<(), TargetError> {
@@ -240,30 +240,32 @@ impl<'a> Feeder<'a> {
             let row = rows.get(part.table, *id).cloned();
             let moved = row.as_ref().is_some_and(|row| digest::row(row) != *written);
             held.push(HeldRow { id: *id, row: row.clone(), edited: loose && moved });
+            if row.is_some() {
+                self.sent.insert(*id);
+            }
             entries.push(Entry { table: part.table, id: *id, known: true, moved, row, rebuilt: None });
-            self.named.insert(*id);
         }
         Ok(Some((entries, HeldPart { table: part.table, rows: held, residue: part.data, added: false })))
     }
 
-    /// Rows in which the document may stand and those below them, as far as they were not named.
+    /// Rows in which the document may stand and those below them, as far as they were not sent.
     fn below(&mut self) -> Result<(), TargetError> {
         let main = self.flow.document.kind.main;
         let standing = std::mem::take(&mut self.standing);
         let mut rows = Rows::default();
-        rows.read(self.connection, main, standing.iter().copied().filter(|id| !self.named.contains(id)))?;
+        rows.read(self.connection, main, standing.iter().copied().filter(|id| !self.sent.contains(id)))?;
         let own = standing.iter().filter_map(|id| rows.get(main, *id));
         let mut batch: Vec<Entry> = own.map(|row| Entry::added(main, row.clone())).collect();
-        self.named.extend(batch.iter().map(|entry| entry.id));
+        self.sent.extend(batch.iter().map(|entry| entry.id));
         let mut gone = false;
-        let Feeder { flow, connection, feed, named, .. } = self;
+        let Feeder { flow, connection, feed, sent, .. } = self;
         for parent in standing {
             for table in flow.judge.format.tables() {
                 let Some(column) = table.parent else { continue };
                 let values = [Value::Uuid(parent)];
                 let order: Vec<usize> = table.twin_key.last().copied().into_iter().chain([0]).collect();
                 connection.select_ordered(table, &Filter::In { column, values: &values }, &order, &mut |row| {
-                    if named.insert(row.id()) {
+                    if sent.insert(row.id()) {
                         batch.push(Entry::added(table, row));
                     }
                     if batch.len() >= PART_ROWS {
@@ -292,7 +294,7 @@ impl<'a> Feeder<'a> {
     fn answer(&mut self, ask: Ask) -> Result<(), TargetError> {
         let mut found: IdMap<Entry> = IdMap::default();
         for table in self.flow.judge.format.tables() {
-            let of_table = ask.iter().filter(|(of, id)| of == table && !self.named.contains(id)).map(|(_, id)| *id);
+            let of_table = ask.iter().filter(|(of, id)| of == table && !self.sent.contains(id)).map(|(_, id)| *id);
             let ids: Vec<Uuid> = of_table.collect();
             let mut rows = Rows::default();
             rows.read(self.connection, table, ids)?;

@@ -41,6 +41,8 @@ pub struct Meeting<'a> {
     /// Rows without a partner so far, in the order in which they came.
     entries: IdMap<Entry>,
     waiting: VecDeque<Uuid>,
+    /// Those that made room for the row that there is under their id.
+    elsewhere: Vec<Entry>,
     /// What is wanted and has no partner so far, by its place in the document.
     open: BTreeMap<u64, Expected>,
     open_ids: IdMap<u64>,
@@ -69,6 +71,7 @@ impl<'a> Meeting<'a> {
             ask: Some(ask),
             entries: IdMap::default(),
             waiting: VecDeque::new(),
+            elsewhere: Vec::new(),
             open: BTreeMap::new(),
             open_ids: IdMap::default(),
             wanted: 0,
@@ -170,10 +173,14 @@ impl<'a> Meeting<'a> {
             return self.pair(place, &wanted, entry);
         }
         self.waiting.push_back(entry.id);
-        if let Some(twice) = self.entries.insert(entry.id, entry) {
-            if twice.known {
+        let is_known = entry.known;
+        match self.entries.insert(entry.id, entry) {
+            Some(twice) if twice.known && is_known => {
                 self.comparison.ledger(Cause::LedgerForged, RESIDUE.name, "it names a row twice");
             }
+            // The ledger names it in a table in which it is not.
+            Some(elsewhere) => self.elsewhere.push(elsewhere),
+            None => {}
         }
     }
 
@@ -222,8 +229,8 @@ impl<'a> Meeting<'a> {
         let (places, wanted): (Vec<u64>, Vec<Expected>) = std::mem::take(&mut self.open).into_iter().unzip();
         self.open_ids.clear();
         let mut entries = std::mem::take(&mut self.entries);
-        let mut left: Vec<Entry> =
-            std::mem::take(&mut self.waiting).iter().filter_map(|id| entries.remove(id)).collect();
+        let mut left = std::mem::take(&mut self.elsewhere);
+        left.extend(std::mem::take(&mut self.waiting).iter().filter_map(|id| entries.remove(id)));
         let (mut known, mut added) = (Vec::new(), Vec::new());
         for Entry { table, id, known: is_known, moved, row, rebuilt } in &mut left {
             let row = row.as_ref();

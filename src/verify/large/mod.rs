@@ -204,7 +204,10 @@ impl Flow<'_> {
                 }
             }
         });
-        Ok((resolve(connection, format, &mut rows, &texts, &held)?, standing))
+        Ok((
+            resolve(connection, format, &mut rows, &texts, &held, &|kind, text| self.judge.natural_key(kind, text))?,
+            standing,
+        ))
     }
 
     fn stand(
