@@ -127,8 +127,9 @@ fn batch<'k>(
             let Some(mutation) = (kind.make)(world, chance) else { continue };
             is_possible = true;
             let is_free = mutation.claims.as_ref().is_none_or(|claim| !claimed.contains(claim));
-            if is_free && mutation.touched().is_disjoint(&taken) {
-                taken.extend(mutation.touched());
+            let touched = world.with_rivals(mutation.touched());
+            if is_free && touched.is_disjoint(&taken) {
+                taken.extend(touched);
                 claimed.extend(mutation.claims.clone());
                 *made.entry(&kind.name).or_default() += 1;
                 batch.push(mutation);

@@ -53,6 +53,8 @@ pub struct World<'a> {
     /// Which document has a row.
     pub owners: HashMap<Uuid, usize>,
     pub by_id: HashMap<Uuid, usize>,
+    /// What users' files say.
+    clerk_ids: HashMap<Uuid, String>,
     /// What a verification of the untouched tree says.
     pub clean: Outcome,
     spoiled: RefCell<Vec<Spoiled>>,
@@ -100,6 +102,7 @@ impl<'a> World<'a> {
             ledger: HashMap::new(),
             owners: HashMap::new(),
             by_id: HashMap::new(),
+            clerk_ids: HashMap::new(),
             clean,
             spoiled: RefCell::default(),
             original,
@@ -135,6 +138,11 @@ impl<'a> World<'a> {
             self.docs.push(Doc { id, kind, key, paths, rows: Vec::new(), row: None, rejected: true });
         }
         self.by_id = self.docs.iter().enumerate().map(|(at, doc)| (doc.id, at)).collect();
+        let clerk_id = |doc: &Doc| {
+            let said = node::parse(&self.file(&doc.paths[0])).ok()?.0;
+            Some((doc.id, said.get("clerk_id")?.as_text()?.to_owned()))
+        };
+        self.clerk_ids = self.docs.iter().filter(|doc| doc.kind == USER.name).filter_map(clerk_id).collect();
         for row in &self.ledger[RESIDUE.name] {
             let value = |at: usize| &row.0[at];
             let at = self.by_id[&value(residue::DOCUMENT_ID).as_uuid().expect("an id")];
@@ -196,6 +204,20 @@ impl<'a> World<'a> {
         };
         let refers = |doc: &&Doc| self.reference(doc).filter(said).as_ref().filter(by_clerk_id).is_some();
         self.docs.iter().filter(|doc| !doc.rejected).filter(refers).map(|doc| doc.id).collect()
+    }
+
+    /// These documents, and those that claim a key which one of them claims: what happens to the one
+    /// may decide whose the key is.
+    pub fn with_rivals(&self, documents: BTreeSet<Uuid>) -> BTreeSet<Uuid> {
+        let of = |doc: &Doc| (doc.kind.clone(), doc.key.clone());
+        let known: Vec<&Doc> = documents.iter().filter_map(|id| Some(&self.docs[*self.by_id.get(id)?])).collect();
+        let keys: BTreeSet<(String, String)> = known.iter().map(|doc| of(doc)).collect();
+        let clerk_ids: BTreeSet<&String> = known.iter().filter_map(|doc| self.clerk_ids.get(&doc.id)).collect();
+        let claims = |doc: &&Doc| {
+            keys.contains(&of(doc)) || self.clerk_ids.get(&doc.id).is_some_and(|id| clerk_ids.contains(id))
+        };
+        let rivals = self.docs.iter().filter(claims).map(|doc| doc.id);
+        rivals.chain(documents.iter().copied()).collect()
     }
 
     /// Whom a document's files name as its user.
