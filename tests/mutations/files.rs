@@ -143,7 +143,7 @@ impl Change {
                 node::line(&changed).into_bytes()
             }
         };
-        if content == bytes {
+        if content == bytes || world.is_too_large(path, content.len() as u64) {
             return None;
         }
         mutation.files = vec![(path.clone(), Some(content))];

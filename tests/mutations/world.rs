@@ -265,19 +265,20 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Whether a file of this size could not be read: only histories and logs flow past.
+    pub fn is_too_large(&self, path: &str, size: u64) -> bool {
+        let is_whole = ["users/", "memory/"].iter().any(|part| path.contains(part)) || path.ends_with("_session.json");
+        is_whole && size > self.options.whole_bytes
+    }
+
     /// What the other way tells and this one does not, and the other way round.
     pub fn disagreements(&self, database: &Database, outcome: &Outcome) -> Vec<String> {
         let Some(options) = &self.held else { return Vec::new() };
         let held = proof::verify(&self.source, &*database.target(), options);
-        // What is no history is never compared as it flows past.
-        let is_too_large = |path: &str| {
-            let is_history =
-                !["users/", "memory/"].iter().any(|part| path.contains(part)) && !path.ends_with("_session.json");
-            let size = fs::metadata(self.source.join(path)).map_or(0, |found| found.len());
-            !is_history && size > self.options.whole_bytes
-        };
         let told = |outcome: &Outcome| -> Vec<String> {
-            let differences = outcome.listed_differences.iter().filter(|it| !is_too_large(&it.file));
+            let size = |path: &str| fs::metadata(self.source.join(path)).map_or(0, |found| found.len());
+            let is_read = |it: &&Difference| !self.is_too_large(&it.file, size(&it.file));
+            let differences = outcome.listed_differences.iter().filter(is_read);
             let mut told: Vec<String> = differences.map(named).collect();
             told.sort();
             told
