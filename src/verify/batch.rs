@@ -10,10 +10,9 @@ use uuid::Uuid;
 use crate::format::proof::{Expected, Facts, Unexpected};
 use crate::format::Format;
 use crate::ledger::LedgerDocument;
+use crate::model::digest::Seal;
 use crate::model::ledger::{documents as d, DOCUMENTS};
-use crate::model::{
-    digest, ids, Anchor, Class, Content, Document, FileRole, Instant, RelPath, Row, SourceFile, Table, Value,
-};
+use crate::model::{digest, ids, Anchor, Content, Document, FileRole, Instant, RelPath, Row, Table, Value};
 use crate::source::{self, FileContent, ReadOptions, ReadProblem, Reading};
 use crate::target::{select_all, Connection, Filter, TargetError};
 
@@ -116,7 +115,8 @@ impl Judge<'_> {
     }
 
     fn is_anothers(&self, document: &Document, stored: &Stored) -> bool {
-        let Some(ledger) = &stored.document else { return false };
+        // A row that transload did not write says nothing about whose the key is.
+        let Some(ledger) = stored.document.as_ref().filter(|ledger| ledger.seal != Seal::Broken) else { return false };
         let paths: Vec<RelPath> = ledger.paths().iter().map(|path| RelPath::from_text(path)).collect();
         let is_there = |path: &RelPath| self.root.join(path.as_path()).symlink_metadata().is_ok();
         !document.files.iter().any(|file| paths.contains(&file.path)) && paths.iter().any(is_there)
@@ -202,7 +202,7 @@ impl Judge<'_> {
         Ok(results)
     }
 
-    fn expect(&self, document: &Document, reading: &Reading, stored: &Stored) -> Result<Vec<Expected>, Unexpected> {
+    pub fn expect(&self, document: &Document, reading: &Reading, stored: &Stored) -> Result<Vec<Expected>, Unexpected> {
         let files: Vec<(RelPath, FileRole)> =
             document.files.iter().map(|file| (file.path.clone(), file.role)).collect();
         let facts = self.facts(document, reading, stored.document.as_ref(), &files);
@@ -219,28 +219,6 @@ impl Judge<'_> {
             ControlFlow::Continue(())
         })?;
         Ok(wanted)
-    }
-
-    /// The natural key that the file of the document with this key says for its row.
-    pub fn natural_key(&self, kind: &'static str, key: &str) -> Option<Value> {
-        let kind = self.format.kinds().iter().copied().find(|known| known.name == kind)?;
-        let [column] = kind.main.natural_key else { return None };
-        let mut named = Row(vec![Value::Null; kind.main.columns.len()]);
-        named.0[0] = Value::Uuid(Uuid::nil());
-        named.0[*column] = Value::Text(key.to_owned());
-        let key = self.format.reference_key(kind.name, key);
-        self.format.homes(kind.main, &named).into_iter().find_map(|path| {
-            let Class::Document(member) = self.format.classify(&path) else { return None };
-            if member.kind != kind || member.key != key {
-                return None;
-            }
-            let files = vec![SourceFile { path, role: member.role, size: 0, modified: Instant(0) }];
-            let document = Document { kind, key: member.key, id: ids::document(kind.name, &key), files };
-            let reading = self.read(&document).ok()?;
-            let rows = self.expect(&document, &reading, &Stored::default()).ok()?;
-            let value = rows.into_iter().next()?.cells.swap_remove(*column).value;
-            (value != Value::Null).then_some(value)
-        })
     }
 
     /// What reading the files anew has to know.
@@ -298,8 +276,7 @@ impl Judge<'_> {
                 }
             }
         });
-        let resolved =
-            resolve(connection, self.format, rows, &texts, &held, &|kind, text| self.natural_key(kind, text))?;
+        let resolved = resolve(self, connection, rows, &texts, &held)?;
         self.load_owned(connection, documents, wanted, stored, rows, &resolved)?;
         Ok(resolved)
     }

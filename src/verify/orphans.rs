@@ -10,19 +10,17 @@ use crate::format::proof::HeldFile;
 use crate::format::Format;
 use crate::ledger::{unpack_ids, uuids, LedgerDocument};
 use crate::model::ledger::{documents as d, residue as r, DOCUMENTS, RESIDUE};
-use crate::model::{
-    ids, Anchor, Class, Document, DocumentKind, Instant, Kind, Membership, RelPath, Row, SourceFile, Table, Value,
-};
+use crate::model::{ids, Anchor, Document, DocumentKind, Instant, Kind, RelPath, Row, SourceFile, Table, Value};
 use crate::target::{select_all, Connection, Filter, TargetError};
 
 use super::account::{Account, Order};
 use super::batch::Judge;
 use super::census::Census;
 use super::compare::{row_text, same_value, value_text};
+use super::fresh;
 use super::outcome::{Cause, Difference, Moved, Verdict};
-use super::run::Job;
+use super::run::{Job, VerifyError};
 use super::stored;
-use super::suspects::files_now;
 
 /// Rows that are looked at together.
 const CHUNK: usize = 1_000;
@@ -63,14 +61,15 @@ pub fn find(
 }
 
 /// Looks at the orphans once more when whatever was on its way must have come, and counts those that
-/// are left.
+/// are left. `started`: when the walk began.
 pub fn settle(
     job: &Job,
     judge: &Judge,
     connection: &mut dyn Connection,
     orphans: Orphans,
+    started: Instant,
     account: &mut Account,
-) -> Result<(), TargetError> {
+) -> Result<(), VerifyError> {
     let Orphans { found, since } = orphans;
     if found.is_empty() {
         return Ok(());
@@ -90,6 +89,14 @@ pub fn settle(
     }
     for (table, ids) in of_table.into_values() {
         left.extend(without_owner(job, judge, connection, table, &ids)?);
+    }
+    if left.iter().any(|orphan| orphan.differences.is_empty()) {
+        let lag = i64::try_from(job.options.max_lag.as_micros()).unwrap_or(i64::MAX);
+        let since = Instant(started.0.saturating_sub(lag));
+        let lacking = left.iter().filter(|orphan| orphan.differences.is_empty());
+        let rows = lacking.map(|orphan| (orphan.table.name, orphan.row.id())).collect();
+        let owned = fresh::owned(job, judge, connection, since, &rows)?;
+        left.retain(|orphan| !owned.contains(&(orphan.table.name, orphan.row.id())));
     }
     tell(job, left, account);
     Ok(())
@@ -247,7 +254,7 @@ fn rows_of_owners(
     for row in select_all(connection, anchor_table, &Filter::In { column: 0, values: &uuids(anchors) })? {
         let known = keys.remove(&row.id()).unwrap_or_default();
         for path in homes(job.format, anchor_table, &kinds, &row, known) {
-            for document in found_at(job, &path).into_iter().filter(|document| kinds.contains(&document.kind)) {
+            for document in judge.found_at(&path).into_iter().filter(|document| kinds.contains(&document.kind)) {
                 documents.entry(document.id).or_insert((row.id(), document));
             }
         }
@@ -255,7 +262,7 @@ fn rows_of_owners(
     let mut owned = Owned::default();
     let documents: Vec<(Uuid, Document)> = documents.into_values().collect();
     for chunk in documents.chunks(JUDGED) {
-        let now = |(anchor, document): &(Uuid, Document)| (*anchor, files_now(job, document));
+        let now = |(anchor, document): &(Uuid, Document)| (*anchor, judge.files_now(document));
         let (there, gone): (Vec<_>, Vec<_>) = chunk.iter().map(now).partition(|(_, it)| !it.files.is_empty());
         // Of a document without files, all that the ledger names is told.
         let ids: Vec<Uuid> = gone.iter().map(|(_, document)| document.id).collect();
@@ -297,21 +304,6 @@ fn homes(
         }
     }
     paths
-}
-
-/// The document of which a path is a file, if it is there.
-fn found_at(job: &Job, path: &RelPath) -> Option<Document> {
-    job.source.join(path.as_path()).symlink_metadata().ok()?;
-    let documents = |member: Membership| {
-        let file = SourceFile { path: path.clone(), role: member.role, size: 0, modified: Instant(0) };
-        let id = ids::document(member.kind.name, &member.key);
-        Document { kind: member.kind, key: member.key, id, files: vec![file] }
-    };
-    match job.format.classify(path) {
-        Class::Document(member) => Some(documents(member)),
-        Class::ByShape { object, .. } => Some(documents(object)),
-        Class::NotMigrated { .. } => None,
-    }
 }
 
 /// The row that stands for the document that has this row.

@@ -10,6 +10,7 @@ use crate::model::ledger::{documents as d, DOCUMENTS};
 use crate::model::{ids, Missing, Reference, Table, Value};
 use crate::target::{select_all, Connection, Filter, TargetError};
 
+use super::batch::Judge;
 use super::stored::Rows;
 
 /// References of a batch, resolved.
@@ -46,17 +47,16 @@ pub fn table_of(format: &dyn Format, reference: Reference) -> &'static Table {
 
 /// Finds what the texts mean: the row of the document with this key (it may have been adopted
 /// under another id), else the row under the derived id, else the row with this natural key, and
-/// a placeholder last. Where the ledger forgot under which id a row was adopted, a column that
-/// points to it is right all the same if the file of that document says its natural key: `claimed`
-/// gives it. `held`: ids that columns hold now, to see whether they are there.
+/// a placeholder last. The file of somebody whom nothing of this finds may say who he is. `held`:
+/// ids that columns hold now, to see whether they are there.
 pub fn resolve(
+    judge: &Judge,
     connection: &mut dyn Connection,
-    format: &dyn Format,
     rows: &mut Rows,
     wanted: &BTreeSet<(&'static str, String)>,
     held: &BTreeSet<(&'static str, Uuid)>,
-    claimed: &dyn Fn(&'static str, &str) -> Option<Value>,
 ) -> Result<Resolved, TargetError> {
+    let format = judge.format;
     let mut resolved = Resolved::default();
     let kinds: BTreeSet<&'static str> =
         wanted.iter().map(|(kind, _)| *kind).chain(held.iter().map(|(kind, _)| *kind)).collect();
@@ -74,8 +74,8 @@ pub fn resolve(
             }
         }
         let derived = texts.iter().map(|text| format.referenced_id(kind, text));
-        let of_kind: Vec<Uuid> = held.iter().filter(|(of, _)| *of == kind).map(|(_, id)| *id).collect();
-        let all: Vec<Uuid> = derived.chain(by_document.values().copied()).chain(of_kind.iter().copied()).collect();
+        let of_kind = held.iter().filter(|(of, _)| *of == kind).map(|(_, id)| *id);
+        let all: Vec<Uuid> = derived.chain(by_document.values().copied()).chain(of_kind).collect();
         rows.read(connection, table, all.iter().copied())?;
         let mut by_key: HashMap<String, Uuid> = HashMap::new();
         for &column in table.natural_key {
@@ -97,18 +97,13 @@ pub fn resolve(
                 .or(under_id.filter(real))
                 .or(by_key.get(text).copied())
                 .or(under_id.filter(there));
-            let row = row
-                .filter(|id| !is_placeholder(*id))
-                .or_else(|| {
-                    let key = claimed(kind, text)?;
-                    let has_key = |id: &Uuid| {
-                        let row = rows.get(table, *id);
-                        row.is_some_and(|row| table.natural_key.iter().any(|at| row.0[*at] == key))
-                    };
-                    of_kind.iter().copied().find(has_key)
-                })
-                .or(row);
-            let placeholder = row.is_some_and(is_placeholder);
+            let row = match row {
+                None => judge.row_by_file(connection, rows, kind, &format.reference_key(kind, text))?,
+                row => row,
+            };
+            let placeholder =
+                row.is_some_and(|id| rows.get(table, id).is_some_and(|row| format.is_placeholder(table, row)));
+            resolved.there.extend(row.map(|id| (kind, id)));
             resolved.means.insert((kind, text.clone()), Meaning { row, placeholder });
         }
         resolved.there.extend(all.iter().filter(|id| rows.get(table, **id).is_some()).map(|id| (kind, *id)));

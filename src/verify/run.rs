@@ -179,7 +179,7 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
         }
     }
     if let Some(orphans) = orphans {
-        super::orphans::settle(job, &judge, &mut *reader, orphans, &mut account)?;
+        super::orphans::settle(job, &judge, &mut *reader, orphans, started, &mut account)?;
     }
     stopped(job)?;
     let receipt = leaves.map(Leaves::finish).transpose()?;
@@ -450,6 +450,12 @@ fn conclusion(options: &Options, account: &Account) -> Conclusion {
     }
     if documents.agreed + documents.different + documents.stale + documents.missing + documents.only_in_database == 0 {
         return Conclusion::NotChecked("no document could be compared".into());
+    }
+    if documents.only_in_database == documents.found && account.files.in_documents == 0 {
+        let found = documents.found;
+        return Conclusion::NotChecked(format!(
+            "the source has no file of a document, and the database has {found} documents: is it the right directory?"
+        ));
     }
     if documents.unsettled as f64 > options.max_unsettled * documents.found as f64 {
         let (unsettled, found) = (documents.unsettled, documents.found);

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant as Clock};
 use uuid::Uuid;
 
 use crate::ledger::extent::Guard;
-use crate::model::{Class, Document, Instant, Membership, SourceFile};
-use crate::source::{shape_of, FileContent, Reading, Shape};
+use crate::model::{Document, Instant};
+use crate::source::{FileContent, Reading};
 use crate::target::{Connection, TargetError};
 
 use super::account::Order;
@@ -253,7 +253,7 @@ impl Looks<'_> {
         }
         let (mut documents, mut readings, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (at, suspect) in suspects.iter_mut().enumerate() {
-            let document = files_now(self.job, &suspect.checked.document);
+            let document = self.judge.files_now(&suspect.checked.document);
             if against == Against::Before && (document.files.is_empty() || !has_changed(suspect, &document)) {
                 continue;
             }
@@ -383,38 +383,6 @@ fn copied(reading: &Reading) -> Option<Reading> {
     };
     let files = reading.files.iter().map(file).collect::<Option<Vec<_>>>()?;
     Some(Reading { files, digest: reading.digest })
-}
-
-/// The document with the files that it has now.
-pub fn files_now(job: &Job, document: &Document) -> Document {
-    let mut files: Vec<SourceFile> = Vec::new();
-    for path in job.format.siblings(document) {
-        let full = job.source.join(path.as_path());
-        let metadata = match job.options.follow_links {
-            true => full.metadata(),
-            false => full.symlink_metadata(),
-        };
-        let Ok(metadata) = metadata else { continue };
-        if !metadata.is_file() {
-            continue;
-        }
-        let is_own = |member: &Membership| *member.kind == *document.kind && member.key == document.key;
-        let member = match job.format.classify(&path) {
-            Class::Document(member) => Some(member),
-            Class::ByShape { object, otherwise } => match shape_of(&full, job.options.follow_links) {
-                Shape::Object => Some(object),
-                Shape::Other => Some(otherwise),
-            },
-            Class::NotMigrated { .. } => None,
-        };
-        let Some(member) = member.filter(is_own) else { continue };
-        if files.iter().any(|file| file.role == member.role) {
-            continue; // Another file's document claims the same.
-        }
-        let modified = metadata.modified().map_or(Instant(0), Instant::from_system_time);
-        files.push(SourceFile { path, role: member.role, size: metadata.len(), modified });
-    }
-    Document { files, ..document.clone() }
 }
 
 /// All files of a suspect are gone: does the database still have it?

@@ -185,7 +185,6 @@ impl Flow<'_> {
         connection: &mut dyn Connection,
         first: Option<&Expected>,
     ) -> Result<(Resolved, Standing), TargetError> {
-        let format = self.judge.format;
         let mut rows = Rows::default();
         let standing = self.stand(connection, first, &mut rows)?;
         let mut texts = BTreeSet::new();
@@ -204,10 +203,7 @@ impl Flow<'_> {
                 }
             }
         });
-        Ok((
-            resolve(connection, format, &mut rows, &texts, &held, &|kind, text| self.judge.natural_key(kind, text))?,
-            standing,
-        ))
+        Ok((resolve(self.judge, connection, &mut rows, &texts, &held)?, standing))
     }
 
     fn stand(
