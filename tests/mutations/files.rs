@@ -146,6 +146,11 @@ impl Change {
         if content == bytes || world.is_too_large(path, content.len() as u64) {
             return None;
         }
+        // What does not begin as a session is taken for the history of another chat.
+        let stem = path.rsplit('/').next().and_then(|name| name.strip_suffix(".json")).unwrap_or_default();
+        if stem.ends_with("_session") && !content.trim_ascii_start().starts_with(b"{") {
+            mutation.also.insert(ids::document("chats", stem));
+        }
         mutation.files = vec![(path.clone(), Some(content))];
         Some(mutation)
     }

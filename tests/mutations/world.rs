@@ -13,7 +13,7 @@ use transload::ledger::{unpack_ids, LedgerDocument, LedgerReject};
 use transload::model::ledger::{residue, DOCUMENTS, REJECTS, RESIDUE};
 use transload::model::{Row, Table, Value};
 use transload::node::{self, Node};
-use transload::verify::outcome::{Conclusion, Difference, Outcome};
+use transload::verify::outcome::{Cause, Conclusion, Difference, Outcome};
 use transload::verify::Options;
 use uuid::Uuid;
 
@@ -65,6 +65,9 @@ type Spoiled = (PathBuf, Option<(Vec<u8>, SystemTime)>);
 
 /// What a difference is about.
 fn named(it: &Difference) -> String {
+    // What is wrong with a text depends on where its reading begins.
+    let is_unreadable = matches!(it.cause, Cause::Unreadable | Cause::Truncated) && it.column.is_none();
+    let detail = it.detail.as_ref().filter(|_| !is_unreadable);
     format!(
         "{} {:?} {} `{}` {:?} {:?} {:?} {:?}",
         it.cause.code(),
@@ -74,7 +77,7 @@ fn named(it: &Difference) -> String {
         it.table,
         it.column,
         it.row,
-        it.detail
+        detail
     )
 }
 
@@ -277,7 +280,11 @@ impl<'a> World<'a> {
         let held = proof::verify(&self.source, &*database.target(), options);
         let told = |outcome: &Outcome| -> Vec<String> {
             let size = |path: &str| fs::metadata(self.source.join(path)).map_or(0, |found| found.len());
-            let is_read = |it: &&Difference| !self.is_too_large(&it.file, size(&it.file));
+            let is_read = |it: &&Difference| {
+                let mut paths = vec![it.file.clone()];
+                paths.extend(self.by_id.get(&it.document).into_iter().flat_map(|at| self.docs[*at].paths.clone()));
+                !paths.iter().any(|path| self.is_too_large(path, size(path)))
+            };
             let differences = outcome.listed_differences.iter().filter(is_read);
             let mut told: Vec<String> = differences.map(named).collect();
             told.sort();

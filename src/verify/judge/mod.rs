@@ -29,7 +29,7 @@ use pairs::Compared;
 use rows::{added_rows, known_rows, own_row, rows_there, wanted_rows_found};
 
 pub use ledger_row::{forgotten, ledger_row, of_ledger, refers};
-pub use pairs::{compare as compare_pairs, pair, same_key, tell_unnamed};
+pub use pairs::{compare as compare_pairs, pair, tell_unnamed, Partner};
 pub use rows::{is_legacy_id, Added, Known};
 pub use verdict::{claimed_document, conclude, missing_document, rejected_as_is, unreadable, Judged};
 pub use whole::{compare_file, Stood};

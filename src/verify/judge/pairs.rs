@@ -1,10 +1,12 @@
 //! Pairing what the files want with what the database has, and comparing the pairs.
 
+use std::collections::{HashMap, VecDeque};
+
 use uuid::Uuid;
 
 use crate::format::proof::Expected;
 use crate::model::ledger::RESIDUE;
-use crate::model::{Row, Value};
+use crate::model::{Row, Table, Value};
 use crate::verify::compare::{Comparison, Here, Mode};
 use crate::verify::ids::IdMap;
 use crate::verify::outcome::Cause;
@@ -30,7 +32,6 @@ pub fn pair(
     mode: Mode,
 ) -> Vec<Partner> {
     let by_id: IdMap<usize> = known.iter().enumerate().map(|(at, known)| (known.id, at)).collect();
-    let added_by_id: IdMap<usize> = added.iter().enumerate().map(|(at, added)| (added.row.id(), at)).collect();
     let mut pairs: Vec<Partner> = Vec::with_capacity(wanted.len());
     let mut open = Vec::new();
     for (at, wanted) in wanted.iter().enumerate() {
@@ -47,73 +48,108 @@ pub fn pair(
     }
     // Rows that the ledger names under other ids were adopted: they say the same, or stand in the
     // same place, or did before they were deleted.
-    let mut free: Vec<usize> = (0..known.len()).filter(|at| !known[*at].paired).collect();
-    let says_the_same = |known: &Known, wanted: &Expected| known.row.is_some_and(|row| same_key(resolved, wanted, row));
-    let stands_there = |_: &Known, _: &Expected| true;
-    for same in [&says_the_same as &dyn Fn(&Known, &Expected) -> bool, &stands_there] {
+    if !open.is_empty() {
+        let there = known.iter().enumerate().filter_map(|(at, known)| Some((at, known, known.row?)));
+        let free = there.filter(|(_, known, _)| !known.paired);
+        let mut same = Keys::of(free.map(|(at, known, row)| (at, known.table, row)));
         open.retain(|&at| {
-            let partner = free.iter().position(|&free| {
-                let known = &known[free];
-                known.table == wanted[at].table && same(known, &wanted[at])
-            });
-            if let Some(partner) = partner {
-                let partner = free.remove(partner);
-                known[partner].paired = true;
-                pairs[at] = Partner::Known(partner);
-            }
-            partner.is_none()
+            let Some(partner) = same.take(resolved, &wanted[at]) else { return true };
+            known[partner].paired = true;
+            pairs[at] = Partner::Known(partner);
+            false
         });
-        if mode != Mode::Loaded {
-            // In a file that has changed, a row in the same place may be any other.
-            break;
-        }
     }
+    // In a file that has changed, a row in the same place may be any other.
+    if mode == Mode::Loaded && !open.is_empty() {
+        let mut places: HashMap<&str, VecDeque<usize>> = HashMap::new();
+        for (at, known) in known.iter().enumerate().filter(|(_, known)| !known.paired) {
+            places.entry(known.table.name).or_default().push_back(at);
+        }
+        open.retain(|&at| {
+            let place = places.get_mut(wanted[at].table.name).and_then(VecDeque::pop_front);
+            let Some(partner) = place else { return true };
+            known[partner].paired = true;
+            pairs[at] = Partner::Known(partner);
+            false
+        });
+    }
+    // The ledger names a row that is gone, and a row that says the same stands in its place.
+    let gone = |pair: &Partner| matches!(pair, Partner::Known(found) if known[*found].row.is_none());
+    if added.is_empty() || (open.is_empty() && !pairs.iter().any(gone)) {
+        return pairs;
+    }
+    let added_by_id: IdMap<usize> = added.iter().enumerate().map(|(at, added)| (added.row.id(), at)).collect();
     open.retain(|&at| {
         let Some(&partner) = added_by_id.get(&wanted[at].id) else { return true };
         added[partner].paired = true;
         pairs[at] = Partner::Added(partner, None);
         false
     });
-    open.retain(|&at| {
-        let partner = added.iter().position(|added| {
-            !added.paired && added.table == wanted[at].table && same_key(resolved, &wanted[at], added.row)
-        });
-        if let Some(partner) = partner {
+    let free = added.iter().enumerate().filter(|(_, added)| !added.paired);
+    let mut same = Keys::of(free.map(|(at, added)| (at, added.table, added.row)));
+    for at in open {
+        if let Some(partner) = same.take(resolved, &wanted[at]) {
             added[partner].paired = true;
             pairs[at] = Partner::Added(partner, None);
         }
-        partner.is_none()
-    });
-    // The ledger names a row that is gone, and a row that says the same stands in its place.
-    for at in 0..wanted.len() {
-        let Partner::Known(found) = pairs[at] else { continue };
-        if known[found].row.is_some() {
+    }
+    for (wanted, pair) in wanted.iter().zip(&mut pairs) {
+        let Partner::Known(found) = pair else { continue };
+        if known[*found].row.is_some() {
             continue;
         }
-        let twin = added.iter().position(|added| {
-            !added.paired && added.table == wanted[at].table && same_key(resolved, &wanted[at], added.row)
-        });
-        if let Some(twin) = twin {
+        if let Some(twin) = same.take(resolved, wanted) {
             added[twin].paired = true;
-            pairs[at] = Partner::Added(twin, Some(known[found].id));
+            *pair = Partner::Added(twin, Some(known[*found].id));
         }
     }
     pairs
 }
 
-/// Whether a row is the wanted one in the application's eyes.
-pub fn same_key(resolved: &Resolved, wanted: &Expected, row: &Row) -> bool {
-    let table = wanted.table;
-    let columns = if table.twin_key.is_empty() { table.natural_key } else { table.twin_key };
-    !columns.is_empty()
-        && columns.iter().all(|at| match (&wanted.cells[*at].value, table.columns[*at].reference) {
-            (Value::Reference(text), Some(reference)) => {
-                let meaning = resolved.meaning(reference, text);
-                meaning.is_some_and(|meaning| meaning.row.is_some() && meaning.row == row.0[*at].as_uuid())
+/// Rows by what identifies them in the application's eyes, in their order.
+struct Keys(HashMap<(&'static str, String), VecDeque<usize>>);
+
+impl Keys {
+    fn of<'r>(rows: impl Iterator<Item = (usize, &'static Table, &'r Row)>) -> Keys {
+        let mut keys = HashMap::new();
+        for (at, table, row) in rows {
+            let texts = columns(table).map(|column| key_text(&row.0[column]));
+            if let Some(key) = joined(texts) {
+                keys.entry((table.name, key)).or_insert_with(VecDeque::new).push_back(at);
             }
-            (Value::Null, _) => false,
-            (value, _) => *value == row.0[*at],
-        })
+        }
+        Keys(keys)
+    }
+
+    /// The first row that is the wanted one, which is not given twice.
+    fn take(&mut self, resolved: &Resolved, wanted: &Expected) -> Option<usize> {
+        let table = wanted.table;
+        let text = |column: usize| match (&wanted.cells[column].value, table.columns[column].reference) {
+            (Value::Reference(text), Some(reference)) => {
+                resolved.meaning(reference, text)?.row.and_then(|row| key_text(&Value::Uuid(row)))
+            }
+            (value, _) => key_text(value),
+        };
+        let key = joined(columns(table).map(text))?;
+        self.0.get_mut(&(table.name, key))?.pop_front()
+    }
+}
+
+/// The columns that identify a row: below its parent, where it has one.
+fn columns(table: &'static Table) -> impl Iterator<Item = usize> {
+    let columns = if table.twin_key.is_empty() { table.natural_key } else { table.twin_key };
+    columns.iter().copied()
+}
+
+/// A value as a part of a key; NULL identifies nothing.
+fn key_text(value: &Value) -> Option<String> {
+    (*value != Value::Null).then(|| format!("{value:?}"))
+}
+
+/// `None` without parts, or with one that is none.
+fn joined(texts: impl Iterator<Item = Option<String>>) -> Option<String> {
+    let texts = texts.collect::<Option<Vec<String>>>()?;
+    (!texts.is_empty()).then(|| texts.join("\0"))
 }
 
 /// What is left to be said once the pairs were compared.

@@ -14,7 +14,7 @@ use crate::model::ledger::RESIDUE;
 use crate::node::Node;
 use crate::verify::compare::{Comparison, Here, Mode};
 use crate::verify::ids::IdMap;
-use crate::verify::judge::{self, Added, Known, Stood};
+use crate::verify::judge::{self, Added, Known, Partner, Stood};
 use crate::verify::outcome::Cause;
 use crate::verify::receipt::Leaf;
 use crate::verify::stored::Stored;
@@ -50,7 +50,6 @@ pub struct Meeting<'a> {
     wanted: u64,
     asked: u64,
     /// The row for the first that is wanted.
-    first: Option<Uuid>,
     first_stood: Option<Stood>,
     whole: Vec<(usize, Node)>,
     unnamed: u64,
@@ -59,6 +58,13 @@ pub struct Meeting<'a> {
     rows: u128,
     answered: bool,
     ended: bool,
+}
+
+/// How far both sides have come.
+#[derive(Clone, Copy, PartialEq)]
+enum Until {
+    Now,
+    End,
 }
 
 impl<'a> Meeting<'a> {
@@ -76,7 +82,6 @@ impl<'a> Meeting<'a> {
             open_ids: IdMap::default(),
             wanted: 0,
             asked: 0,
-            first: None,
             first_stood: None,
             whole: Vec::new(),
             unnamed: 0,
@@ -93,21 +98,20 @@ impl<'a> Meeting<'a> {
         let place = self.wanted;
         self.wanted += 1;
         while !self.entries.contains_key(&wanted.id) && self.entries.len() < WAITING && self.receive() {}
-        let partner = match self.entries.get(&wanted.id) {
-            Some(entry) if entry.table == wanted.table && self.is_final(entry) => Some(wanted.id),
-            Some(entry) if entry.known => None,
-            _ => self.twin_in_front(&wanted),
-        };
-        if let Some(entry) = partner.and_then(|id| self.entries.remove(&id)) {
-            return self.pair(place, &wanted, entry);
+        let decides = |entry: &&Entry| entry.table == wanted.table && self.is_final(entry);
+        if self.entries.get(&wanted.id).filter(decides).is_some() {
+            if let Some(entry) = self.entries.remove(&wanted.id) {
+                return self.pair(place, &wanted, entry);
+            }
         }
         self.open_ids.insert(wanted.id, place);
         self.open.insert(place, wanted);
-        if self.wanted - self.asked >= ASKED as u64 && self.open.len() >= ASKED {
+        // Before its end the database may still come to them by itself.
+        if self.ended && self.wanted - self.asked >= ASKED as u64 {
             self.look_for_open();
         }
         if self.open.len() >= MOST_OPEN {
-            self.settle();
+            self.relieve();
         }
     }
 
@@ -115,17 +119,6 @@ impl<'a> Meeting<'a> {
     /// that is gone, nor for one that the ledger does not know while it knows others.
     fn is_final(&self, entry: &Entry) -> bool {
         entry.row.is_some() && (entry.known || !self.is_known)
-    }
-
-    /// Under another id, the row that says the same and has waited longest: where all rows were
-    /// adopted, none would ever come under the id that is wanted.
-    fn twin_in_front(&mut self, wanted: &Expected) -> Option<Uuid> {
-        while self.waiting.front().is_some_and(|id| !self.entries.contains_key(id)) {
-            self.waiting.pop_front();
-        }
-        let entry = self.waiting.front().and_then(|id| self.entries.get(id))?;
-        let is_same = entry.row.as_ref().is_some_and(|row| judge::same_key(self.comparison.resolved, wanted, row));
-        (entry.table == wanted.table && self.is_final(entry) && is_same).then_some(entry.id)
     }
 
     fn pair(&mut self, place: u64, wanted: &Expected, entry: Entry) {
@@ -185,29 +178,29 @@ impl<'a> Meeting<'a> {
     }
 
     /// Looks for rows that are wanted and that neither the ledger names nor the document's row has
-    /// below it: below no parent, or another's, they may still be.
+    /// below it: below no parent, or another's, they may still be. Only answers come after the end.
     fn look_for_open(&mut self) {
         let ask: Ask = self.open.range(self.asked..).map(|(_, wanted)| (wanted.table, wanted.id)).collect();
         self.asked = self.wanted;
         for ask in ask.chunks(ASKED) {
             self.answered = self.ask.as_ref().is_none_or(|channel| channel.send(ask.to_vec()).is_err());
             while !self.answered {
-                // The answer may come after the end of all else.
                 self.ended = false;
                 self.receive();
             }
         }
+        self.ended = true;
     }
 
     /// After the file's end: what is left on both sides.
     pub fn rest(&mut self) {
         while self.receive() {
             if self.entries.len() >= MOST_OPEN {
-                self.settle();
+                self.relieve();
             }
         }
         self.look_for_open();
-        self.settle();
+        self.settle(Until::End);
     }
 
     /// Lets the database's side pass by uncompared.
@@ -224,34 +217,67 @@ impl<'a> Meeting<'a> {
         self.fed = None;
     }
 
-    /// Pairs all that waits, and tells what is left.
-    fn settle(&mut self) {
-        let (places, wanted): (Vec<u64>, Vec<Expected>) = std::mem::take(&mut self.open).into_iter().unzip();
+    /// Makes room before the end: pairs what says the same, as where all rows were adopted, and tells
+    /// what has waited longest if that was not enough.
+    fn relieve(&mut self) {
+        self.settle(Until::Now);
+        if self.entries.len() >= WAITING {
+            let open = (std::mem::take(&mut self.open), std::mem::take(&mut self.open_ids));
+            self.settle(Until::End);
+            (self.open, self.open_ids) = open;
+        } else if self.open.len() >= MOST_OPEN {
+            let entries = (std::mem::take(&mut self.entries), std::mem::take(&mut self.waiting));
+            self.settle(Until::End);
+            (self.entries, self.waiting) = entries;
+        }
+    }
+
+    /// Pairs what waits on both sides. At the end, what is left is told; before, it waits on.
+    fn settle(&mut self, until: Until) {
+        let open = std::mem::take(&mut self.open);
         self.open_ids.clear();
+        let (mut places, mut wanted): (Vec<u64>, Vec<Expected>) = open.into_iter().unzip();
         let mut entries = std::mem::take(&mut self.entries);
         let mut left = std::mem::take(&mut self.elsewhere);
         left.extend(std::mem::take(&mut self.waiting).iter().filter_map(|id| entries.remove(id)));
-        let (mut known, mut added) = (Vec::new(), Vec::new());
-        for Entry { table, id, known: is_known, moved, row, rebuilt } in &mut left {
-            let row = row.as_ref();
-            match (*is_known, row) {
-                (true, row) => {
-                    let rebuilt = rebuilt.take();
-                    known.push(Known { table, id: *id, row, moved: *moved, rebuilt, paired: false });
-                }
-                (false, Some(row)) => added.push(Added { table, row, paired: false }),
-                (false, None) => {}
+        let (mut known, mut added) = sorted(&mut left);
+        let mode = match until {
+            Until::End => self.comparison.mode,
+            // Nothing is paired by its mere place.
+            Until::Now => Mode::Changed,
+        };
+        let mut pairs = judge::pair(self.comparison.resolved, &wanted, &mut known, &mut added, mode);
+        let mut keep: IdMap<Option<Node>> = IdMap::default();
+        if until == Until::Now {
+            let without = pairs.iter().map(|pair| matches!(pair, Partner::None)).collect::<Vec<bool>>();
+            let kept = split(&mut wanted, &without).into_iter();
+            for (place, wanted) in split(&mut places, &without).into_iter().zip(kept) {
+                self.open_ids.insert(wanted.id, place);
+                self.open.insert(place, wanted);
+            }
+            split(&mut pairs, &without);
+            for known in known.iter_mut().filter(|known| !known.paired) {
+                known.paired = true;
+                keep.insert(known.id, known.rebuilt.take());
+            }
+            for added in added.iter_mut().filter(|added| !added.paired) {
+                added.paired = true;
+                keep.insert(added.row.id(), None);
             }
         }
-        let mode = self.comparison.mode;
-        let pairs = judge::pair(self.comparison.resolved, &wanted, &mut known, &mut added, mode);
         let compared = judge::compare_pairs(&mut self.comparison, &wanted, &known, &added, &pairs, self.is_whole);
         self.unnamed += compared.unnamed;
         if places.first() == Some(&0) {
-            self.first = compared.rows[0];
-            let entry = left.iter().find(|entry| Some(entry.id) == self.first);
-            self.first_stood = entry
+            let first = left.iter().find(|entry| Some(entry.id) == compared.rows[0]);
+            self.first_stood = first
                 .and_then(|entry| Some(Stood { row: entry.row.clone()?, moved: entry.known.then_some(entry.moved) }));
+        }
+        for mut entry in left {
+            if let Some(rebuilt) = keep.remove(&entry.id) {
+                entry.rebuilt = rebuilt;
+                self.waiting.push_back(entry.id);
+                self.entries.insert(entry.id, entry);
+            }
         }
     }
 
@@ -277,4 +303,28 @@ impl<'a> Meeting<'a> {
         let judged = judge::conclude(self.comparison);
         Found { judged, accounted: self.accounted, rows: self.rows, leaf: self.leaf }
     }
+}
+
+/// Rows that the ledger knows, and such that it does not know.
+fn sorted(entries: &mut [Entry]) -> (Vec<Known<'_>>, Vec<Added<'_>>) {
+    let (mut known, mut added) = (Vec::new(), Vec::new());
+    for Entry { table, id, known: is_known, moved, row, rebuilt } in entries {
+        match (*is_known, row.as_ref()) {
+            (true, row) => {
+                let rebuilt = rebuilt.take();
+                known.push(Known { table, id: *id, row, moved: *moved, rebuilt, paired: false });
+            }
+            (false, Some(row)) => added.push(Added { table, row, paired: false }),
+            (false, None) => {}
+        }
+    }
+    (known, added)
+}
+
+/// Takes out those that are marked.
+fn split<T>(all: &mut Vec<T>, marked: &[bool]) -> Vec<T> {
+    let mut marks = marked.iter();
+    let (taken, left) = std::mem::take(all).into_iter().partition(|_| *marks.next().expect("a mark for each"));
+    *all = left;
+    taken
 }
