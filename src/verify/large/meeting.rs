@@ -14,18 +14,19 @@ use crate::model::ledger::RESIDUE;
 use crate::node::Node;
 use crate::verify::compare::{Comparison, Here, Mode};
 use crate::verify::ids::IdMap;
-use crate::verify::judge::{self, Added, Known, Partner, Stood};
+use crate::verify::judge::{self, Stood};
 use crate::verify::outcome::Cause;
 use crate::verify::receipt::Leaf;
 use crate::verify::stored::Stored;
 
 use super::feed::{Ask, Entry, Feed};
+use super::settle::Until;
 use super::{Flow, Found};
 
 /// Rows that are held while their partners are looked for: a few parts.
-const WAITING: usize = 5_000;
+pub const WAITING: usize = 5_000;
 /// What may wait for the end, on either side; more is paired as though the document ended there.
-const MOST_OPEN: usize = 20_000;
+pub const MOST_OPEN: usize = 20_000;
 /// Rows that are asked for at once.
 const ASKED: usize = 1_000;
 
@@ -33,38 +34,31 @@ const ASKED: usize = 1_000;
 pub struct Meeting<'a> {
     pub comparison: Comparison<'a>,
     /// Whether the residue names all rows that were loaded.
-    is_whole: bool,
+    pub is_whole: bool,
     /// Whether the ledger knows any row of the document.
     is_known: bool,
     fed: Option<Receiver<Feed>>,
     ask: Option<Sender<Ask>>,
     /// Rows without a partner so far, in the order in which they came.
-    entries: IdMap<Entry>,
-    waiting: VecDeque<Uuid>,
+    pub entries: IdMap<Entry>,
+    pub waiting: VecDeque<Uuid>,
     /// Those that made room for the row that there is under their id.
-    elsewhere: Vec<Entry>,
+    pub elsewhere: Vec<Entry>,
     /// What is wanted and has no partner so far, by its place in the document.
-    open: BTreeMap<u64, Expected>,
-    open_ids: IdMap<u64>,
+    pub open: BTreeMap<u64, Expected>,
+    pub open_ids: IdMap<u64>,
     /// How many were wanted, and how many of them were asked for.
     wanted: u64,
     asked: u64,
     /// The row for the first that is wanted.
-    first_stood: Option<Stood>,
+    pub first_stood: Option<Stood>,
     whole: Vec<(usize, Node)>,
-    unnamed: u64,
+    pub unnamed: u64,
     leaf: Option<Leaf>,
     accounted: Vec<(&'static str, Uuid)>,
     rows: u128,
     answered: bool,
     ended: bool,
-}
-
-/// How far both sides have come.
-#[derive(Clone, Copy, PartialEq)]
-enum Until {
-    Now,
-    End,
 }
 
 impl<'a> Meeting<'a> {
@@ -217,70 +211,6 @@ impl<'a> Meeting<'a> {
         self.fed = None;
     }
 
-    /// Makes room before the end: pairs what says the same, as where all rows were adopted, and tells
-    /// what has waited longest if that was not enough.
-    fn relieve(&mut self) {
-        self.settle(Until::Now);
-        if self.entries.len() >= WAITING {
-            let open = (std::mem::take(&mut self.open), std::mem::take(&mut self.open_ids));
-            self.settle(Until::End);
-            (self.open, self.open_ids) = open;
-        } else if self.open.len() >= MOST_OPEN {
-            let entries = (std::mem::take(&mut self.entries), std::mem::take(&mut self.waiting));
-            self.settle(Until::End);
-            (self.entries, self.waiting) = entries;
-        }
-    }
-
-    /// Pairs what waits on both sides. At the end, what is left is told; before, it waits on.
-    fn settle(&mut self, until: Until) {
-        let open = std::mem::take(&mut self.open);
-        self.open_ids.clear();
-        let (mut places, mut wanted): (Vec<u64>, Vec<Expected>) = open.into_iter().unzip();
-        let mut entries = std::mem::take(&mut self.entries);
-        let mut left = std::mem::take(&mut self.elsewhere);
-        left.extend(std::mem::take(&mut self.waiting).iter().filter_map(|id| entries.remove(id)));
-        let (mut known, mut added) = sorted(&mut left);
-        let mode = match until {
-            Until::End => self.comparison.mode,
-            // Nothing is paired by its mere place.
-            Until::Now => Mode::Changed,
-        };
-        let mut pairs = judge::pair(self.comparison.resolved, &wanted, &mut known, &mut added, mode);
-        let mut keep: IdMap<Option<Node>> = IdMap::default();
-        if until == Until::Now {
-            let without = pairs.iter().map(|pair| matches!(pair, Partner::None)).collect::<Vec<bool>>();
-            let kept = split(&mut wanted, &without).into_iter();
-            for (place, wanted) in split(&mut places, &without).into_iter().zip(kept) {
-                self.open_ids.insert(wanted.id, place);
-                self.open.insert(place, wanted);
-            }
-            split(&mut pairs, &without);
-            for known in known.iter_mut().filter(|known| !known.paired) {
-                known.paired = true;
-                keep.insert(known.id, known.rebuilt.take());
-            }
-            for added in added.iter_mut().filter(|added| !added.paired) {
-                added.paired = true;
-                keep.insert(added.row.id(), None);
-            }
-        }
-        let compared = judge::compare_pairs(&mut self.comparison, &wanted, &known, &added, &pairs, self.is_whole);
-        self.unnamed += compared.unnamed;
-        if places.first() == Some(&0) {
-            let first = left.iter().find(|entry| Some(entry.id) == compared.rows[0]);
-            self.first_stood = first
-                .and_then(|entry| Some(Stood { row: entry.row.clone()?, moved: entry.known.then_some(entry.moved) }));
-        }
-        for mut entry in left {
-            if let Some(rebuilt) = keep.remove(&entry.id) {
-                entry.rebuilt = rebuilt;
-                self.waiting.push_back(entry.id);
-                self.entries.insert(entry.id, entry);
-            }
-        }
-    }
-
     pub fn finish(mut self, flow: &Flow, first: Option<&Expected>) -> Found {
         let refers = first.and_then(|first| judge::refers(self.comparison.resolved, first));
         judge::ledger_row(&mut self.comparison, flow.document, flow.reading, flow.stored, refers);
@@ -303,28 +233,4 @@ impl<'a> Meeting<'a> {
         let judged = judge::conclude(self.comparison);
         Found { judged, accounted: self.accounted, rows: self.rows, leaf: self.leaf }
     }
-}
-
-/// Rows that the ledger knows, and such that it does not know.
-fn sorted(entries: &mut [Entry]) -> (Vec<Known<'_>>, Vec<Added<'_>>) {
-    let (mut known, mut added) = (Vec::new(), Vec::new());
-    for Entry { table, id, known: is_known, moved, row, rebuilt } in entries {
-        match (*is_known, row.as_ref()) {
-            (true, row) => {
-                let rebuilt = rebuilt.take();
-                known.push(Known { table, id: *id, row, moved: *moved, rebuilt, paired: false });
-            }
-            (false, Some(row)) => added.push(Added { table, row, paired: false }),
-            (false, None) => {}
-        }
-    }
-    (known, added)
-}
-
-/// Takes out those that are marked.
-fn split<T>(all: &mut Vec<T>, marked: &[bool]) -> Vec<T> {
-    let mut marks = marked.iter();
-    let (taken, left) = std::mem::take(all).into_iter().partition(|_| *marks.next().expect("a mark for each"));
-    *all = left;
-    taken
 }

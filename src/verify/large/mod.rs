@@ -1,16 +1,20 @@
 //! Judging a document that is too large to be held: its file flows past its rows.
 //!
 //! ```text
-//! feed      asks the database part by part and writes the rows' objects again: a thread of its own
+//! feed      asks the database part by part, in a thread of its own
+//! again     writes the rows' objects again there
 //! meeting   brings what the file wants and what the database has together, on the caller's thread
+//! settle    pairs what waits for more than an id
 //! ```
 //!
 //! What is told is what [`super::judge`] would tell of a document that is held: the same pairs are
 //! compared by the same code, and only those wait for the end that no id brings together. A few
 //! parts of rows are held, and what found no partner yet.
 
+mod again;
 mod feed;
 mod meeting;
+mod settle;
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
