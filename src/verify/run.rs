@@ -167,7 +167,7 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
     // The first snapshot is not needed any more, and an old one keeps the server from tidying up.
     let mut reader = readers.swap_remove(0);
     drop(readers);
-    for (order, settled) in suspects.settle(job, &judge, &mut *reader, taken)? {
+    suspects.settle(job, &judge, &mut *reader, taken, &mut |order, settled| {
         match settled {
             Settled::Judged(checked, guard) => {
                 keep(leaves.as_ref(), &checked)?;
@@ -177,7 +177,8 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
             }
             Settled::Gone(files) => forget(&mut account.files, files),
         }
-    }
+        Ok(())
+    })?;
     if let Some(orphans) = orphans {
         super::orphans::settle(job, &judge, &mut *reader, orphans, started, &mut account)?;
     }

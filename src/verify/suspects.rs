@@ -10,7 +10,7 @@
 //! moved in the document; or at once where nothing can be on its way: the file was written longer
 //! ago than that, and the rows are what was loaded.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant as Clock};
 
 use uuid::Uuid;
@@ -81,7 +81,16 @@ impl Suspect {
             versions: Vec::new(),
         };
         suspect.note_standing(now);
+        suspect.forget();
         suspect
+    }
+
+    /// Forgets what the next look finds again: many suspects may wait for it.
+    fn forget(&mut self) {
+        let judged = &mut self.checked.judged;
+        (judged.differences, judged.tables) = Default::default();
+        self.checked.accounted = Vec::new();
+        self.checked.leaves = Both::default();
     }
 
     /// Of a document of which the walk has not seen a file.
@@ -161,15 +170,16 @@ impl Suspects {
         self.open.iter().map(|suspect| suspect.checked.document.id)
     }
 
-    /// Looks at all of them until each is settled. `taken`: when the reader's state was.
+    /// Looks at all of them until each is settled, and gives each to `take` then. `taken`: when the
+    /// reader's state was.
     pub fn settle(
         mut self,
         job: &Job,
         judge: &Judge,
         reader: &mut dyn Connection,
         taken: Clock,
-    ) -> Result<BTreeMap<Order, Settled>, VerifyError> {
-        let mut settled = BTreeMap::new();
+        take: &mut dyn FnMut(Order, Settled) -> Result<(), VerifyError>,
+    ) -> Result<(), VerifyError> {
         let mut looks = Looks { job, judge, taken, remembered: 0 };
         for round in 0.. {
             if self.open.is_empty() {
@@ -196,10 +206,13 @@ impl Suspects {
                                 let wanted = job.options.guards
                                     && matches!(verdict, Verdict::Different | Verdict::Stale | Verdict::Missing);
                                 let guard = if wanted { guards::of(judge, reader, &checked)? } else { None };
-                                settled.insert(order, Settled::Judged(checked, guard));
+                                take(order, Settled::Judged(checked, guard))?;
                             }
-                            Ok(gone) => drop(settled.insert(order, gone)),
-                            Err(suspect) => left.push(*suspect),
+                            Ok(gone) => take(order, gone)?,
+                            Err(mut suspect) => {
+                                suspect.forget();
+                                left.push(*suspect);
+                            }
                         }
                     }
                     (job.tick)(&job.progress.snapshot());
@@ -207,7 +220,7 @@ impl Suspects {
                 self.open = std::mem::take(&mut left);
             }
         }
-        Ok(settled)
+        Ok(())
     }
 }
 

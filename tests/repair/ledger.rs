@@ -73,6 +73,8 @@ pub fn edited_rows_of_the_ledger_are_written_again(bench: &Bench) {
         documents("row_id = NULL"),
         documents("reference = 'bob'"),
         documents("bytes = -1"),
+        documents("seal = NULL"),
+        residue("seal = NULL"),
         residue("data = NULL"),
         residue("data = '{\"rows\":[]}'"),
         residue("table_name = 'users'"),

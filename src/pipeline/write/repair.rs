@@ -360,7 +360,7 @@ fn reject(env: &Env, connection: &mut dyn Connection, rejected: &Rejected) -> Re
     let held = rows_in(connection, &REJECTS, rj::DOCUMENT_ID, &[Value::Uuid(reject.document)])?;
     let as_it_is = |row: &Row| {
         let held = LedgerReject::from_row(row).ok()?;
-        (held.seal != Seal::Broken && held.is_same(&reject)).then(|| held.accepted.is_some())
+        (held.seal == Seal::Right && held.is_same(&reject)).then(|| held.accepted.is_some())
     };
     match held.first() {
         Some(row) => match as_it_is(row) {
