@@ -1,8 +1,10 @@
 //! The proof proved: a migrated tree is spoiled in one place, and the verification has to find the
 //! document and the cause, and nothing else.
 //!
-//! `TRANSLOAD_TEST_MUTATIONS=n` makes so many mutations, `TRANSLOAD_TEST_LONG=1` a thousand in a
-//! tree of 2,000 documents, and `TRANSLOAD_TEST_SEED` repeats a failing case.
+//! `TRANSLOAD_TEST_MUTATIONS=n` makes so many mutations, `TRANSLOAD_TEST_LONG=1` (`scripts/test
+//! --long`) a thousand in a tree of 2,000 documents and a hundred clean runs, and
+//! `TRANSLOAD_TEST_SEED` repeats a failing case; `ONLY=text` makes those whose names hold the text,
+//! and `ALL=1` lists what was done together with one that failed.
 
 mod support;
 

@@ -26,7 +26,7 @@ use super::{Flow, Found};
 /// Rows that are held while their partners are looked for: a few parts.
 pub const WAITING: usize = 5_000;
 /// What may wait for the end, on either side; more is paired as though the document ended there.
-pub const MOST_OPEN: usize = 20_000;
+pub const MOST_OPEN: usize = 10_000;
 /// Rows that are asked for at once.
 const ASKED: usize = 1_000;
 
