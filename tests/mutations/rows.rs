@@ -325,5 +325,6 @@ fn placeholder(world: &World, chance: &mut Chance, edit: Option<(&'static str, V
             ("a placeholder is deleted".into(), sql, vec![Cause::Dangling])
         }
     };
-    Some(Mutation { what, sql: vec![sql], documents, causes, lost, claims, ..Mutation::default() })
+    let also = world.of_user(row.id()).into_iter().collect();
+    Some(Mutation { what, sql: vec![sql], documents, causes, also, lost, claims, ..Mutation::default() })
 }

@@ -209,6 +209,12 @@ impl<'a> World<'a> {
         self.docs.iter().filter(|doc| !doc.rejected).filter(refers).map(|doc| doc.id).collect()
     }
 
+    /// The document whose row would be this user's: a placeholder may stand for a file that was rejected.
+    pub fn of_user(&self, row: Uuid) -> Option<Uuid> {
+        let is_his = |doc: &&Doc| doc.kind == USER.name && DONNA.referenced_id(USER.name, &doc.key) == row;
+        self.docs.iter().find(is_his).map(|doc| doc.id)
+    }
+
     /// These documents, and those that claim a key which one of them claims: what happens to the one
     /// may decide whose the key is.
     pub fn with_rivals(&self, documents: BTreeSet<Uuid>) -> BTreeSet<Uuid> {
