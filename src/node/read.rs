@@ -62,7 +62,7 @@ pub fn parse(bytes: &[u8]) -> Result<(Node, bool), ReadError> {
 }
 
 fn value(bytes: &[u8]) -> Result<Node, ReadError> {
-    let text = simdutf8::basic::from_utf8(bytes).map_err(|_| ReadError::Utf8)?;
+    let text = simdutf8::basic::from_utf8(bytes).map_err(|_| not_utf8(bytes))?;
     if let Some(node) = quick::read(text) {
         return Ok(node);
     }
@@ -77,6 +77,16 @@ fn within(text: &str, depth: usize) -> Result<Node, ReadError> {
         _ => None,
     };
     quick.map_or_else(|| node(text, depth), Ok)
+}
+
+/// What is wrong with bytes that are no text: they may end in the middle of a character.
+fn not_utf8(bytes: &[u8]) -> ReadError {
+    let cut = std::str::from_utf8(bytes).err().filter(|error| error.error_len().is_none());
+    let text = cut.and_then(|error| std::str::from_utf8(&bytes[..error.valid_up_to()]).ok());
+    match text.map(serde_json::from_str::<&RawValue>) {
+        Some(Err(error)) if error.is_eof() => ReadError::Truncated,
+        _ => ReadError::Utf8,
+    }
 }
 
 fn node(text: &str, depth: usize) -> Result<Node, ReadError> {
@@ -287,6 +297,8 @@ mod tests {
         assert!(matches!(parse(b""), Err(ReadError::Truncated)));
         assert!(matches!(parse(b"[1}"), Err(ReadError::Syntax(_))));
         assert!(matches!(parse(b"\"\xFF\""), Err(ReadError::Utf8)));
+        assert!(matches!(parse(b"[\"\xC3"), Err(ReadError::Truncated)), "cut in the middle of a character");
+        assert!(matches!(parse(b"}\"\xC3"), Err(ReadError::Utf8)));
         assert!(matches!(parse(b"[1] x"), Err(ReadError::Syntax(_))));
         assert!(matches!(parse("[".repeat(5000).as_bytes()), Err(ReadError::Truncated | ReadError::Syntax(_))));
     }
