@@ -7,6 +7,7 @@ pub mod checksum;
 mod error;
 pub mod files;
 pub mod header;
+pub mod lint;
 mod migrations;
 pub mod sql;
 mod types;
