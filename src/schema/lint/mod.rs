@@ -12,7 +12,8 @@ mod world;
 
 pub use docs::table;
 pub use finding::Finding;
-pub use rule::{Rule, Severity, RULES};
+pub use rule::{Rule, Severity, BAD_NAME, RULES};
+pub use rules::names::said as name_flaw;
 
 use super::files::{MigrationFile, MigrationSet};
 use finding::Findings;

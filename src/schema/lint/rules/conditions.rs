@@ -23,7 +23,7 @@ pub fn check(view: &View<'_>, found: &mut Findings<'_>) {
         let place = statement.place();
         match &statement.shape {
             Shape::Do(block) => {
-                if let Some(place) = block.condition.filter(|_| block.changes) {
+                if let Some(place) = block.condition.filter(|_| !block.changes.is_empty()) {
                     found.at(&CONDITIONAL, place, "what this block changes depends on what is there");
                 }
                 if let Some(place) = block.swallows {

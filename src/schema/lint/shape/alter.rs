@@ -24,7 +24,6 @@ pub enum Action {
     DropColumn {
         name: Name,
         if_exists: bool,
-        cascade: bool,
     },
     DropConstraint {
         name: Name,
@@ -143,10 +142,9 @@ fn drop_part(cursor: &mut Cursor<'_>) -> Option<Action> {
     }
     let if_exists = cursor.eat_all(&["IF", "EXISTS"]);
     let name = cursor.name()?;
-    let cascade = cursor.eat("CASCADE");
     Some(match of_constraint {
         true => Action::DropConstraint { name, if_exists },
-        false => Action::DropColumn { name, if_exists, cascade },
+        false => Action::DropColumn { name, if_exists },
     })
 }
 

@@ -9,8 +9,8 @@ use crate::schema::sql::{lex_within, place_of, Dialect, Place, Token, TokenKind}
 pub struct Block {
     /// Its tokens without whitespace and comments, placed as in the file.
     pub tokens: Vec<Token>,
-    /// It changes schema or rows.
-    pub changes: bool,
+    /// The statements that change schema or rows.
+    pub changes: Vec<Vec<Token>>,
     /// It asks before it does something, or does something for each of what it finds.
     pub condition: Option<Place>,
     /// It fails the file if a condition does not hold.
@@ -63,7 +63,10 @@ impl Block {
                 }
                 "COMMIT" | "ROLLBACK" => block.controls = block.controls.or(Some(*token)),
                 "SET" if !is(at + 1, "LOCAL") => block.sets = block.sets.or(Some(*token)),
-                word if CHANGES.contains(&word) => block.changes = true,
+                word if CHANGES.contains(&word) => {
+                    let rest = tokens[at..].iter().take_while(|token| token.kind != TokenKind::Semicolon);
+                    block.changes.push(rest.copied().collect());
+                }
                 _ => {}
             }
         }

@@ -1,7 +1,7 @@
 //! `CREATE ...`
 
 use super::{has, kind, Cursor, Name};
-use crate::schema::sql::{Dialect, Place, Token, TokenKind};
+use crate::schema::sql::{Dialect, Token, TokenKind};
 
 /// What is made.
 #[derive(Default)]
@@ -34,10 +34,6 @@ pub struct Column {
 impl Column {
     pub fn has(&self, text: &str, keywords: &[&str]) -> bool {
         has(text, &self.rest, keywords)
-    }
-
-    pub fn place(&self) -> Place {
-        self.name.place
     }
 }
 

@@ -172,12 +172,7 @@ impl<'t> Cursor<'t> {
 
 /// Whether these keywords stand in a row anywhere among the tokens.
 pub fn has(text: &str, tokens: &[Token], keywords: &[&str]) -> bool {
-    position(text, tokens, keywords).is_some()
-}
-
-/// Where they do.
-pub fn position(text: &str, tokens: &[Token], keywords: &[&str]) -> Option<usize> {
     tokens
         .windows(keywords.len())
-        .position(|window| window.iter().zip(keywords).all(|(token, keyword)| token.is_word(text, keyword)))
+        .any(|window| window.iter().zip(keywords).all(|(token, keyword)| token.is_word(text, keyword)))
 }

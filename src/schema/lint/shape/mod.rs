@@ -6,10 +6,10 @@ mod create;
 mod cursor;
 mod data;
 
-pub use alter::{Action, AlterTable, NewConstraint};
+pub use alter::{Action, AlterTable};
 pub use block::Block;
 pub use create::{Column, Create};
-pub use cursor::{has, position, Cursor, Name};
+pub use cursor::{has, Cursor, Name};
 pub use data::{sources, Insert, Source};
 
 use crate::schema::files::MigrationFile;
@@ -75,7 +75,8 @@ pub fn of(file: &MigrationFile) -> Vec<Shaped<'_>> {
         .collect()
 }
 
-fn shape(text: &str, dialect: Dialect, tokens: &[Token]) -> Shape {
+/// What one statement is; `tokens` are its own, and not empty.
+pub fn shape(text: &str, dialect: Dialect, tokens: &[Token]) -> Shape {
     let mut cursor = Cursor::new(text, dialect, tokens);
     let verb = tokens[0].text(text).to_ascii_uppercase();
     // Behind WITH stands the verb that counts.
