@@ -2,7 +2,7 @@
 
 use crate::schema::lint::finding::Findings;
 use crate::schema::lint::rule::NOT_IN_DIALECT;
-use crate::schema::lint::shape::{has, Action, Create, Shape};
+use crate::schema::lint::shape::{Action, Create, Shape};
 use crate::schema::lint::View;
 use crate::schema::sql::Dialect;
 
@@ -80,9 +80,6 @@ pub fn check(view: &View<'_>, found: &mut Findings<'_>) {
                 let help = "write `GENERATED ALWAYS AS IDENTITY`";
                 found.at(&NOT_IN_DIALECT, token.place(), "PostgreSQL has no `AUTOINCREMENT`").set_help(help);
             }
-        } else if has(view.text(), statement.tokens(), &["TYPE", "USING"]) {
-            // No statement of SQLite's has these words in a row.
-            found.at(&NOT_IN_DIALECT, statement.place(), "SQLite has no `TYPE USING`");
         }
     }
 }
