@@ -92,9 +92,10 @@ fn counts(findings: &[Finding]) -> (usize, usize) {
     (errors, findings.len() - errors)
 }
 
-/// The JSON.
+/// The JSON. A new member leaves its version as it is; one that goes or changes its meaning does not.
 #[derive(Serialize)]
 struct Shown<'f> {
+    version: u32,
     directory: String,
     dialect: &'static str,
     files: usize,
@@ -130,6 +131,7 @@ impl<'f> Shown<'f> {
             help: &finding.help,
         };
         Shown {
+            version: 1,
             directory: directory.display().to_string(),
             dialect: set.dialect.name(),
             files: set.files.len(),

@@ -57,11 +57,11 @@ pub fn check(view: &View<'_>, found: &mut Findings<'_>) {
                     found.at(&NOT_IN_DIALECT, *place, format!("{} has no `{what}`", dialect.title())).set_help(help);
                 }
             }
-            Shape::Drop(drop) if dialect == Dialect::Sqlite => {
-                if drop.cascade || drop.concurrently || drop.names.len() > 1 {
-                    let message = "SQLite drops one object at a time, without CASCADE and CONCURRENTLY";
-                    found.at(&NOT_IN_DIALECT, statement.place(), message);
-                }
+            Shape::Drop(drop)
+                if dialect == Dialect::Sqlite && (drop.cascade || drop.concurrently || drop.names.len() > 1) =>
+            {
+                let message = "SQLite drops one object at a time, without CASCADE and CONCURRENTLY";
+                found.at(&NOT_IN_DIALECT, statement.place(), message);
             }
             Shape::Insert(_) if dialect == Dialect::Postgres => {
                 let text = view.text();

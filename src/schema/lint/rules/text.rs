@@ -123,7 +123,7 @@ fn ends_value(token: &Token) -> bool {
     )
 }
 
-const POSTGRES: [&str; 54] = [
+const POSTGRES: [&str; 53] = [
     "ABORT",
     "ALTER",
     "ANALYZE",
@@ -161,7 +161,6 @@ const POSTGRES: [&str; 54] = [
     "REFRESH",
     "REINDEX",
     "RELEASE",
-    "REPACK",
     "RESET",
     "REVOKE",
     "ROLLBACK",
