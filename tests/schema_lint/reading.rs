@@ -141,7 +141,7 @@ fn sqlite_reads_constants_and_names_as_we_do() {
         let mut batch = rusqlite::Batch::new(&connection, &text);
         let mut answers = Vec::new();
         while let Some(mut statement) = batch.next().unwrap_or_else(|error| panic!("{error}: {text}")) {
-            let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
             let values = statement.query_row([], |row| (0..columns.len()).map(|at| row.get(at)).collect());
             let values: Vec<String> = values.expect("one row of texts");
             answers.push(values.into_iter().zip(columns).collect());
