@@ -11,6 +11,7 @@ use crate::config::Flags;
 
 use super::bench::BenchArgs;
 use super::logging::LogFormat;
+use super::schema::SchemaArgs;
 use super::verify::args::VerifyArgs;
 
 /// Moves an application's JSON files into a database and proves that nothing was lost.
@@ -144,6 +145,8 @@ pub enum Command {
     Rejects(RejectsArgs),
     /// Show the runs and what is loaded
     Status(StatusArgs),
+    /// Work on a database's migration files
+    Schema(SchemaArgs),
     /// Write a deterministic tree of legacy files
     Generate(GenerateArgs),
     /// Measure how fast this is here, beside what nobody can do without
@@ -161,7 +164,9 @@ impl Command {
                 RejectsAction::Export { source, .. } | RejectsAction::Retry { source, .. } => source.as_deref(),
                 RejectsAction::List { .. } | RejectsAction::Show { .. } | RejectsAction::Accept { .. } => None,
             },
-            Command::Export(_) | Command::Status(_) | Command::Generate(_) | Command::Bench(_) => None,
+            Command::Export(_) | Command::Status(_) | Command::Schema(_) | Command::Generate(_) | Command::Bench(_) => {
+                None
+            }
         }
     }
 }

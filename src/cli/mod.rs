@@ -19,6 +19,7 @@ pub mod progress;
 pub mod rejects;
 pub mod resume;
 pub mod scan;
+pub mod schema;
 pub mod status;
 pub mod summary;
 pub mod verify;
@@ -49,6 +50,7 @@ pub fn run(cli: &Cli, environment: &Environment) -> Result<Exit, Failure> {
         Some(Command::Rejects(args)) => rejects::run(args, &config, quiet),
         Some(Command::Export(args)) => export::run(args, &config, quiet),
         Some(Command::Status(args)) => status::run(args, &config),
+        Some(Command::Schema(args)) => schema::run(args, &config),
         Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Bench(args)) => bench::run(args, &config, cli.settings.db.as_deref(), quiet),
         None => unreachable!("the parser asks for a command"),

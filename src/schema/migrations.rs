@@ -1,6 +1,9 @@
 //! The migrations, built into the program. Their SQL is in `schema/`; a test compares the list
 //! here with the folder.
 
+use super::files::MigrationSet;
+use super::sql::Dialect;
+
 /// One .sql file, never edited once it was released.
 #[derive(Debug)]
 pub struct Migration {
@@ -55,6 +58,12 @@ static ALL: [(&str, &str, &[Migration]); 4] = [
 /// A schema's migrations for one database, in order; never empty.
 pub fn migrations(schema: &str, dialect: &str) -> Option<&'static [Migration]> {
     ALL.iter().find(|(name, of, _)| *name == schema && *of == dialect).map(|(_, _, migrations)| *migrations)
+}
+
+/// The same as a directory of such files would be read.
+pub fn migration_set(schema: &str, dialect: Dialect) -> Option<MigrationSet> {
+    let files = migrations(schema, dialect.name())?.iter().map(|migration| (migration.file, migration.sql.as_bytes()));
+    Some(MigrationSet::embedded(&format!("{schema}/{dialect}"), dialect, files))
 }
 
 #[cfg(test)]

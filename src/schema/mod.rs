@@ -3,12 +3,17 @@
 //! This is the simplest correct preparation: it applies what is missing, in order, and refuses
 //! what it does not know. Linting, planning and undoing migrations are not done here.
 
+pub mod checksum;
 mod error;
+pub mod files;
+pub mod header;
+pub mod lint;
 mod migrations;
+pub mod sql;
 mod types;
 
 pub use error::SchemaError;
-pub use migrations::{migrations, Migration};
+pub use migrations::{migration_set, migrations, Migration};
 
 use std::collections::BTreeMap;
 
