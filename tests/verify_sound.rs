@@ -55,11 +55,17 @@ fn a_verification_that_is_killed_leaves_nothing_behind(place: &Place) {
     let whole = place.start_verb("verify", &source, &database, &[]).wait();
     assert_eq!(whole.code, Some(0), "{}", whole.log);
     let around = beside(&database);
-    let mut hits = 0;
     for at in chance.spread(rounds) {
-        let mut running = place.start_verb("verify", &source, &database, &[]);
-        running.wait_for(&database, Moment::After(whole.time.mul_f64(at)));
-        hits += usize::from(running.kill());
+        // On a busy machine one run takes longer than another: a kill that came too late comes sooner.
+        let mut moment = whole.time.mul_f64(at);
+        loop {
+            let mut running = place.start_verb("verify", &source, &database, &[]);
+            running.wait_for(&database, Moment::After(moment));
+            if running.kill() {
+                break;
+            }
+            moment /= 2;
+        }
         let after = format!("after a kill at {at:.2} of {:?}", whole.time);
         database.content().assert_is(&content, &after);
         assert_eq!(database.run_states(), runs, "{after}");
@@ -81,7 +87,6 @@ fn a_verification_that_is_killed_leaves_nothing_behind(place: &Place) {
     let again = place.start_verb("verify", &source, &database, &[]).wait();
     assert_eq!(again.code, Some(0), "{}", again.log);
     assert_eq!(beside(&database), around, "what a kill left beside the file is gone after the next run");
-    assert!(hits * 2 >= rounds, "only {hits} of {rounds} kills met a running program");
 }
 
 /// All that a verification says, but for times.

@@ -85,18 +85,18 @@ pub fn run(options: &Options, stop: &Stop, tell: &dyn Fn(Told)) -> Result<Report
             if shell.is_none() {
                 left_out.push("insert_select: SQLite's own shell, sqlite3, was not found".to_owned());
             }
-            Bench { options, stop, tell, server: None, access: None, admin: String::new() }
+            Bench { options, stop, tell, _server: None, access: None, admin: String::new() }
         }
         Database::Private { programs } => {
             let server = Server::start(programs, &options.temporary)?;
             let admin = server.url("postgres");
             let access = Some(Access { programs: programs.clone(), variables: false });
-            Bench { options, stop, tell, server: Some(server), access, admin }
+            Bench { options, stop, tell, _server: Some(server), access, admin }
         }
         Database::Server { programs, url } => {
             let admin = url.to_string_lossy().into_owned();
             let access = Some(Access { programs: programs.clone(), variables: true });
-            Bench { options, stop, tell, server: None, access, admin }
+            Bench { options, stop, tell, _server: None, access, admin }
         }
     };
     let mut sizes = Vec::new();
@@ -120,9 +120,8 @@ struct Bench<'a> {
     options: &'a Options,
     stop: &'a Stop,
     tell: &'a dyn Fn(Told),
-    /// Held until the end.
-    #[allow(dead_code)] // its drop is what counts
-    server: Option<Server>,
+    /// Held until the end: its drop is what counts.
+    _server: Option<Server>,
     /// To a PostgreSQL server.
     access: Option<Access>,
     admin: String,

@@ -113,6 +113,8 @@ impl Ready {
         let database = Scratch::make(&self.access, &self.admin)?;
         let mut psql = self.access.session(&database.url)?;
         psql.run(&self.tables)?;
+        // pg_dump's text leaves the session without a search path, among other things.
+        psql.run("RESET ALL;")?;
         if built == Built::Before {
             self.built.iter().try_for_each(|statement| psql.run(&format!("{statement};")).map(drop))?;
         }
