@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::config::Flags;
 
 use super::logging::LogFormat;
+use super::schema::args::SchemaArgs;
 use super::verify::args::VerifyArgs;
 
 /// Moves an application's JSON files into a database and proves that nothing was lost.
@@ -143,6 +144,8 @@ pub enum Command {
     Rejects(RejectsArgs),
     /// Show the runs and what is loaded
     Status(StatusArgs),
+    /// Bring a database's schema up to date from a directory of migrations
+    Schema(SchemaArgs),
     /// Write a deterministic tree of legacy files
     Generate(GenerateArgs),
 }
@@ -158,7 +161,7 @@ impl Command {
                 RejectsAction::Export { source, .. } | RejectsAction::Retry { source, .. } => source.as_deref(),
                 RejectsAction::List { .. } | RejectsAction::Show { .. } | RejectsAction::Accept { .. } => None,
             },
-            Command::Export(_) | Command::Status(_) | Command::Generate(_) => None,
+            Command::Export(_) | Command::Status(_) | Command::Schema(_) | Command::Generate(_) => None,
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod progress;
 pub mod rejects;
 pub mod resume;
 pub mod scan;
+pub mod schema;
 pub mod status;
 pub mod summary;
 pub mod verify;
@@ -47,6 +48,7 @@ pub fn run(cli: &Cli, environment: &Environment) -> Result<Exit, Failure> {
         Some(Command::Verify(args)) => verify::run(args, &config, quiet),
         Some(Command::Rejects(args)) => rejects::run(args, &config, quiet),
         Some(Command::Export(args)) => export::run(args, &config, quiet),
+        Some(Command::Schema(args)) => schema::run(args, &config, quiet),
         Some(Command::Status(args)) => status::run(args, &config),
         Some(Command::Generate(args)) => generate::run(args),
         None => unreachable!("the parser asks for a command"),

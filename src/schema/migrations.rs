@@ -47,12 +47,16 @@ static DONNA_SQLITE: &[Migration] =
     folder!("donna/sqlite": "0001_core_tables.sql", "0002_indexes.sql", "0003_system_logs.sql");
 static LEDGER_POSTGRES: &[Migration] = folder!("transload/postgres": "0001_ledger.sql", "0002_seals.sql");
 static LEDGER_SQLITE: &[Migration] = folder!("transload/sqlite": "0001_ledger.sql", "0002_seals.sql");
+static HISTORY_POSTGRES: &[Migration] = folder!("history/postgres": "0001_schema_history.sql");
+static HISTORY_SQLITE: &[Migration] = folder!("history/sqlite": "0001_schema_history.sql");
 
-static ALL: [(&str, &str, &[Migration]); 4] = [
+static ALL: [(&str, &str, &[Migration]); 6] = [
     ("donna", "postgres", DONNA_POSTGRES),
     ("donna", "sqlite", DONNA_SQLITE),
     (super::LEDGER, "postgres", LEDGER_POSTGRES),
     (super::LEDGER, "sqlite", LEDGER_SQLITE),
+    (super::history::OWN, "postgres", HISTORY_POSTGRES),
+    (super::history::OWN, "sqlite", HISTORY_SQLITE),
 ];
 
 /// A schema's migrations for one database, in order; never empty.

@@ -3,11 +3,19 @@
 //! This is the simplest correct preparation: it applies what is missing, in order, and refuses
 //! what it does not know. Linting, planning and undoing migrations are not done here.
 
+pub mod build;
+pub mod catalogue;
 pub mod checksum;
 mod error;
 pub mod files;
 pub mod header;
+pub mod history;
+pub mod log;
+pub mod look;
 mod migrations;
+pub mod plan;
+pub mod run;
+pub mod snapshot;
 pub mod sql;
 mod types;
 

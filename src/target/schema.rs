@@ -22,8 +22,9 @@ pub trait SchemaSession: Connection {
     /// may have ended it.
     fn is_in_migration(&mut self) -> Result<bool, TargetError>;
 
-    /// What is wrong with rows that the statements cannot have meant to change, one line each.
-    fn lost_rows(&mut self) -> Result<Vec<String>, TargetError>;
+    /// What is wrong with rows that the statements cannot have meant to change, one line each: rows
+    /// that refer to nothing and, unless it may lose some, tables with fewer rows.
+    fn lost_rows(&mut self, may_lose: bool) -> Result<Vec<String>, TargetError>;
 
     fn commit_migration(&mut self) -> Result<(), TargetError>;
 

@@ -159,7 +159,8 @@ pub fn read(client: &mut Client, schema: &str) -> Result<Catalogue, Error> {
         catalogue.sequences.insert(row.get(0), sequence(&row));
     }
     let types = ask(client, TYPES, "pg_type", "t.oid", schema)?;
-    catalogue.types = types.iter().map(|row| (row.get(0), Text::new(row.get::<_, String>(1)))).collect::<BTreeMap<_, _>>();
+    catalogue.types =
+        types.iter().map(|row| (row.get(0), Text::new(row.get::<_, String>(1)))).collect::<BTreeMap<_, _>>();
     Ok(catalogue)
 }
 
@@ -365,7 +366,8 @@ mod tests {
 
     #[test]
     fn a_view_of_one_table_reads_the_same_from_every_version() {
-        let old = " SELECT users.id,\n    lower(users.name) AS name\n   FROM users\n  WHERE (users.name <> 'users.x'::text)";
+        let old =
+            " SELECT users.id,\n    lower(users.name) AS name\n   FROM users\n  WHERE (users.name <> 'users.x'::text)";
         let new = " SELECT id,\n    lower(name) AS name\n   FROM users\n  WHERE (name <> 'users.x'::text)";
         assert_eq!(unqualified(old), unqualified(new));
         assert_eq!(unqualified(new), new);

@@ -130,7 +130,10 @@ impl PgConnection {
     }
 
     /// Runs `work` in the open transaction, or in one of its own.
-    pub(super) fn within<T>(&mut self, work: impl FnOnce(&mut PgConnection) -> Result<T, TargetError>) -> Result<T, TargetError> {
+    pub(super) fn within<T>(
+        &mut self,
+        work: impl FnOnce(&mut PgConnection) -> Result<T, TargetError>,
+    ) -> Result<T, TargetError> {
         if self.depth > 0 {
             return work(self);
         }

@@ -1,6 +1,5 @@
 //! Running migrations over a connection.
 
-
 use postgres::error::ErrorPosition;
 use postgres::types::Type;
 
@@ -105,7 +104,7 @@ impl SchemaSession for PgConnection {
     }
 
     /// Foreign keys hold whatever a migration does.
-    fn lost_rows(&mut self) -> Result<Vec<String>, TargetError> {
+    fn lost_rows(&mut self, _may_lose: bool) -> Result<Vec<String>, TargetError> {
         Ok(Vec::new())
     }
 

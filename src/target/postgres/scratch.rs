@@ -23,7 +23,8 @@ impl ScratchDatabase {
         session.client.batch_execute(&create).map_err(|error| {
             let error = of_statement("cannot make a scratch database".into(), error.into());
             match error.kind {
-                TargetErrorKind::Denied => error.with_hint("let the role make databases (ALTER ROLE ... CREATEDB), or name a server where it may"),
+                TargetErrorKind::Denied => error
+                    .with_hint("let the role make databases (ALTER ROLE ... CREATEDB), or name a server where it may"),
                 _ => error,
             }
         })?;

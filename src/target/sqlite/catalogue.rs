@@ -67,7 +67,8 @@ fn table(db: &Connection, name: &str, sql: &str) -> Result<TableShape> {
         return Ok(TableShape { options: vec!["virtual".to_owned()], definition, ..TableShape::default() });
     }
     let parts = ddl::parts(sql);
-    let mut statement = db.prepare("SELECT name, type, \"notnull\", dflt_value FROM pragma_table_xinfo(?1) ORDER BY cid")?;
+    let mut statement =
+        db.prepare("SELECT name, type, \"notnull\", dflt_value FROM pragma_table_xinfo(?1) ORDER BY cid")?;
     let columns = statement.query_map([name], |row| {
         let name = ddl::name_text(&row.get::<_, String>(0)?);
         let type_name: String = row.get(1)?;

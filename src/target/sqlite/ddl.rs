@@ -47,11 +47,16 @@ pub fn tokens(sql: &str) -> Vec<Token> {
                 let close = if first == '[' { ']' } else { first };
                 let length = quoted(rest, close);
                 let inner = rest[1..length].strip_suffix(close).unwrap_or(&rest[1..length]);
-                let name = if first == '[' { inner.to_owned() } else { inner.replace(&[close; 2].iter().collect::<String>(), &close.to_string()) };
+                let name = if first == '[' {
+                    inner.to_owned()
+                } else {
+                    inner.replace(&[close; 2].iter().collect::<String>(), &close.to_string())
+                };
                 (length, Some(Token { text: name_text(&name), quoted: true }))
             }
             c if c.is_alphanumeric() || c == '_' => {
-                let is_inside = |c: char| c.is_alphanumeric() || c == '_' || c == '$' || (first.is_ascii_digit() && c == '.');
+                let is_inside =
+                    |c: char| c.is_alphanumeric() || c == '_' || c == '$' || (first.is_ascii_digit() && c == '.');
                 let length = rest.find(|c: char| !is_inside(c)).unwrap_or(rest.len());
                 (length, Some(plain(&rest[..length].to_lowercase())))
             }
@@ -335,7 +340,8 @@ mod tests {
 
     #[test]
     fn a_default_between_parentheses_hides_nothing() {
-        let parts = parts("CREATE TABLE t (a TEXT DEFAULT (lower(hex(randomblob(4)) || 'check (x)')) CHECK (a <> ''), b)");
+        let parts =
+            parts("CREATE TABLE t (a TEXT DEFAULT (lower(hex(randomblob(4)) || 'check (x)')) CHECK (a <> ''), b)");
         let names: Vec<&String> = parts.constraints.keys().collect();
         assert_eq!(names, ["check (a <> '')"]);
         assert_eq!(expression("((a) || (b))"), "(a) ||(b)".replace("||(", "|| ("));

@@ -142,14 +142,14 @@ impl SchemaSession for SqliteConnection {
         })
     }
 
-    fn lost_rows(&mut self) -> Result<Vec<String>, TargetError> {
+    fn lost_rows(&mut self, may_lose: bool) -> Result<Vec<String>, TargetError> {
         let Some(Migration { unkeyed: true, violations: before, counts }) = &self.migration else {
             return Ok(Vec::new());
         };
         let (before, counts) = (before.clone(), counts.clone());
         self.run("cannot check what refers to a table that was made anew", |db| {
             let mut lost: Vec<String> = violations(db)?.into_iter().filter(|found| !before.contains(found)).collect();
-            for (table, rows) in &counts {
+            for (table, rows) in counts.iter().filter(|_| !may_lose) {
                 if is_there(db, table)? {
                     let now = count(db, table)?;
                     if now < *rows {

@@ -1,0 +1,315 @@
+//! Running migrations: apply, baseline, rollback.
+//!
+//! ```text
+//! lock -> history -> plan -> for each file: begin, statements, post-conditions, catalogue, record, commit
+//! ```
+//!
+//! The plan is made again for every file, within its transaction: so nothing that another run did
+//! meanwhile is done twice, and what a kill leaves behind is always a recorded version.
+
+mod baseline;
+mod error;
+mod file;
+mod reading;
+mod watched;
+
+pub use baseline::{baseline, Baselined};
+pub use error::{Fate, RunError};
+
+use std::time::Duration;
+
+use crate::exec::Stop;
+use crate::model::{Catalogue, Instant, Owner};
+use crate::target::{AttemptLog, Holder, Lock, LockError, SchemaSession, Target, Watch};
+
+use super::catalogue::{compare, Comparison};
+use super::files::{MigrationFile, MigrationSet};
+use super::history::{self, History};
+use super::log::{self, Entry, Event};
+use super::plan::{self, plan, Allowed, Plan, Refusal};
+use super::snapshot::{Declared, Snapshot};
+
+/// The pauses before a migration that waited too long for a lock is tried again.
+pub const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// What is to be done, and how.
+pub struct Job<'a> {
+    pub target: &'a dyn Target,
+    pub set: &'a MigrationSet,
+    /// What the set is called in the history.
+    pub name: &'a str,
+    /// Whose schema the files make.
+    pub owner: Owner,
+    pub allowed: Allowed,
+    /// No file with a higher number is run.
+    pub until: Option<u32>,
+    /// How long to wait for another run.
+    pub wait: Duration,
+    /// How long a statement waits for a lock on a table.
+    pub lock_timeout: Duration,
+    pub pauses: &'a [Duration],
+    /// Who runs this: program, process, host.
+    pub by: &'a str,
+    pub stop: &'a Stop,
+    pub tell: &'a (dyn Fn(&Told) + Sync),
+}
+
+/// What is worth telling while it happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told<'a> {
+    Begins {
+        file: &'a str,
+    },
+    /// A file has to wait; it is tried again after the pause.
+    Retries {
+        file: &'a str,
+        pause: Duration,
+        blockers: &'a [String],
+    },
+    /// An index that a failed build left behind was dropped.
+    Dropped {
+        index: &'a str,
+    },
+    Applied {
+        done: &'a Done,
+    },
+}
+
+/// A file that was run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    pub number: u32,
+    pub file: String,
+    pub time: Duration,
+    /// Against what it was checked before it was recorded.
+    pub validated: String,
+    /// What is optional and missing.
+    pub warnings: Vec<String>,
+    /// It was found in place, left by a run that was cut off, and only recorded.
+    pub found: bool,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    pub done: Vec<Done>,
+    /// Files whose new comments were accepted.
+    pub reworded: Vec<String>,
+    /// Optional files that nobody asked for.
+    pub left_out: Vec<String>,
+    /// The newest recorded version, if there is one.
+    pub version: Option<u32>,
+    /// Files that a request to stop left undone.
+    pub stopped_before: Option<String>,
+}
+
+/// Brings the database up to date.
+///
+/// # Errors
+/// What was refused before anything was done, or what failed; every file is applied and recorded, or
+/// neither, but for one that says NO TRANSACTION: the error tells.
+pub fn apply(job: &Job) -> Result<Outcome, RunError> {
+    with_log(job, |log| {
+        let declared = declared(job.set)?;
+        let mut runner = Runner::open(job, declared, log)?;
+        runner.apply()
+    })
+}
+
+/// Runs the file that undoes the newest applied one; see [`plan::undoing`].
+///
+/// # Errors
+/// As [`apply`], and when nothing undoes it or other files stand before the one that does.
+pub fn rollback(job: &Job) -> Result<Outcome, RunError> {
+    let history = match job.target.exists() {
+        true => History::read(&mut *job.target.schema_reader()?, job.set.dialect)?.of(job.name),
+        false => Vec::new(),
+    };
+    let plan = plan(job.set, &history, &job.allowed)?;
+    let Some(undoing) = plan::undoing(job.set, &history) else {
+        let last = history.last().map(|recorded| recorded.file.clone());
+        return Err(RunError::NothingUndoes { last });
+    };
+    match plan.steps.first() {
+        Some(step) if step.number == undoing.number => {}
+        Some(step) => {
+            return Err(RunError::Between { undoing: undoing.file.clone(), first: step.file.clone() });
+        }
+        None => return Err(RunError::NothingUndoes { last: Some(undoing.file.clone()) }),
+    }
+    apply(&Job { until: Some(undoing.number), allowed: job.allowed.clone(), ..*job })
+}
+
+/// The declared schemas of a set; none where it declares none.
+pub fn declared(set: &MigrationSet) -> Result<Declared, Refusal> {
+    Declared::of(set).map_err(|source| Refusal::Snapshot { origin: set.origin.clone(), source })
+}
+
+/// Opens the log, runs `work`, and notes its failure in the log.
+fn with_log<T>(
+    job: &Job,
+    work: impl FnOnce(&mut Option<Box<dyn AttemptLog>>) -> Result<T, RunError>,
+) -> Result<T, RunError> {
+    plan::check_files(job.set)?;
+    let mut opened = Some(job.target.attempt_log()?);
+    let result = work(&mut opened);
+    if let Err(error) = &result {
+        if let Some(log) = &mut opened {
+            // A file's own failure is noted where it happens.
+            if error.file().is_none() {
+                let entry =
+                    Entry { message: Some(error.to_lines()), ..Entry::new(Event::Refused, job.name, None, job.by) };
+                note(&mut **log, &entry);
+            }
+        }
+    }
+    result
+}
+
+/// Appends to the log; what cannot be logged is done all the same.
+fn note(log: &mut dyn AttemptLog, entry: &Entry) {
+    if let Err(error) = log::append(log, entry) {
+        let cause = error.source.as_ref().map(ToString::to_string).unwrap_or_default();
+        tracing::warn!(%error, cause, "the log of schema changes could not be written");
+    }
+}
+
+/// A run under way: its connections, and the lock.
+struct Runner<'r, 'a> {
+    job: &'r Job<'a>,
+    declared: Declared,
+    log: &'r mut Option<Box<dyn AttemptLog>>,
+    session: Box<dyn SchemaSession>,
+    watch: Option<Box<dyn Watch>>,
+    lock: Box<dyn Lock>,
+}
+
+impl<'r, 'a> Runner<'r, 'a> {
+    fn open(
+        job: &'r Job<'a>,
+        declared: Declared,
+        log: &'r mut Option<Box<dyn AttemptLog>>,
+    ) -> Result<Runner<'r, 'a>, RunError> {
+        // A target that is not there yet is made by the connection, before a lock beside it is.
+        let session = job.target.schema_session()?;
+        let holder = Holder { name: job.by.to_owned(), since: Instant::now() };
+        let lock = job.target.schema_lock(&holder, job.wait).map_err(|error| match error {
+            LockError::Held { .. } => RunError::Held { source: error, waited: job.wait },
+            LockError::Target(error) => RunError::Target(error),
+        })?;
+        Ok(Runner { job, declared, log, session, watch: job.target.watch()?, lock })
+    }
+
+    fn apply(&mut self) -> Result<Outcome, RunError> {
+        let (job, set) = (self.job, self.job.set);
+        let mut outcome = Outcome::default();
+        let history = self.history()?;
+        let first = self.plan(&history)?;
+        if !first.steps.is_empty() || !first.reworded.is_empty() {
+            self.check_before(&history)?;
+            self.prepare()?;
+        }
+        loop {
+            let history = self.history()?;
+            let plan = self.plan(&history)?;
+            outcome.version = history.of(job.name).last().map(|recorded| recorded.number);
+            outcome.left_out = plan.left_out.iter().map(|file| file.file.clone()).collect();
+            let Some(step) = plan.steps.first() else {
+                self.reword(&plan, &history, &mut outcome)?;
+                return Ok(outcome);
+            };
+            if job.stop.requested().is_some() {
+                outcome.stopped_before = Some(step.file.clone());
+                return Ok(outcome);
+            }
+            self.lock.check()?;
+            let file = set.by_number(step.number).expect("the plan names files of the set");
+            outcome.done.extend(self.file(file)?);
+        }
+    }
+
+    fn history(&mut self) -> Result<History, RunError> {
+        Ok(History::read(&mut *self.session, self.job.set.dialect)?)
+    }
+
+    /// Makes the bookkeeping where there is none.
+    fn prepare(&mut self) -> Result<(), RunError> {
+        let job = self.job;
+        history::prepare(&mut *self.session, job.set.dialect, job.wait, job.lock_timeout, job.by)
+            .map_err(|error| self.held_or(error.into()))?;
+        if let Some(log) = self.log {
+            log.prepare()?;
+        }
+        Ok(())
+    }
+
+    fn plan(&self, history: &History) -> Result<Plan<'a>, RunError> {
+        let job = self.job;
+        let recorded = history.of(job.name);
+        if recorded.is_empty() {
+            let elsewhere = job.set.files.first().and_then(|file| history.other_name(job.name, file));
+            if let Some(other) = elsewhere.filter(|other| *other != history::OWN) {
+                let (name, other) = (job.name.to_owned(), other.to_owned());
+                return Err(Refusal::OtherName { name, other }.into());
+            }
+        }
+        let mut plan = plan(job.set, &recorded, &job.allowed)?;
+        plan.steps.retain(|step| job.until.is_none_or(|until| step.number <= until));
+        Ok(plan)
+    }
+
+    /// Whether the database is what its history says, before it is changed.
+    fn check_before(&mut self, history: &History) -> Result<(), RunError> {
+        if self.declared.snapshots.is_empty() {
+            return Ok(());
+        }
+        let found = self.session.catalogue(self.job.owner)?;
+        match history.of(self.job.name).last() {
+            Some(last) => {
+                let comparison = self.compare(last.number, &found);
+                match comparison.agrees() {
+                    true => Ok(()),
+                    false => Err(RunError::Drifted { version: last.number, comparison }),
+                }
+            }
+            None => {
+                let comparison = compare(&Catalogue::default(), &found, &self.declared.scope);
+                match comparison.agrees() {
+                    true => Ok(()),
+                    false => Err(RunError::Occupied { comparison }),
+                }
+            }
+        }
+    }
+
+    fn compare(&self, version: u32, found: &Catalogue) -> Comparison {
+        let empty = Catalogue::default();
+        let declared = self.declared.at(version).map_or(&empty, |snapshot: &Snapshot| &snapshot.schema);
+        compare(declared, found, &self.declared.scope)
+    }
+
+    /// Brings the record of files with new comments up to date.
+    fn reword(&mut self, plan: &Plan, history: &History, outcome: &mut Outcome) -> Result<(), RunError> {
+        for file in &plan.reworded {
+            let Some(recorded) = history.of(self.job.name).into_iter().find(|recorded| recorded.number == file.number)
+            else {
+                continue;
+            };
+            let recorded = history::Recorded { raw: file.raw_checksum(), ..recorded };
+            history::replace(&mut *self.session, self.job.name, &recorded)?;
+            self.note(&Entry::new(Event::Reworded, self.job.name, Some(&file.file), self.job.by));
+            outcome.reworded.push(file.file.clone());
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, entry: &Entry) {
+        if let Some(log) = self.log {
+            note(&mut **log, entry);
+        }
+    }
+
+    fn entry(&self, event: Event, file: &MigrationFile) -> Entry {
+        Entry::new(event, self.job.name, Some(&file.file), self.job.by)
+    }
+}
