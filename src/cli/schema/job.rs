@@ -1,7 +1,6 @@
 //! What the commands below `schema` have in common: files, target, name, failures.
 
 use std::path::Path;
-use std::time::Duration;
 
 use crate::config::Config;
 use crate::exec::Stop;
