@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::config::Flags;
 
 use super::logging::LogFormat;
-use super::schema::args::SchemaArgs;
+use super::schema::SchemaArgs;
 use super::verify::args::VerifyArgs;
 
 /// Moves an application's JSON files into a database and proves that nothing was lost.
@@ -144,7 +144,7 @@ pub enum Command {
     Rejects(RejectsArgs),
     /// Show the runs and what is loaded
     Status(StatusArgs),
-    /// Bring a database's schema up to date from a directory of migrations
+    /// Work on a database's migration files
     Schema(SchemaArgs),
     /// Write a deterministic tree of legacy files
     Generate(GenerateArgs),

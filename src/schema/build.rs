@@ -47,6 +47,7 @@ pub fn build(beside: &dyn Target, set: &MigrationSet, owner: Owner, by: &str) ->
         wait: Duration::from_secs(60),
         lock_timeout: Duration::from_secs(60),
         pauses: &[],
+        lint: true,
         by,
         stop: &Stop::new(),
         tell: &|_| {},

@@ -10,6 +10,7 @@ mod error;
 pub mod files;
 pub mod header;
 pub mod history;
+pub mod lint;
 pub mod log;
 pub mod look;
 mod migrations;

@@ -1,33 +1,9 @@
-//! The arguments of the commands below `schema`.
+//! The arguments of the commands below `schema` that work on a database.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
-
-#[derive(Args, Debug)]
-pub struct SchemaArgs {
-    #[command(subcommand)]
-    pub action: SchemaAction,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum SchemaAction {
-    /// Run the migrations that the database has not had
-    Apply(ApplyArgs),
-    /// Print what `apply` would run, and change nothing
-    Plan(PlanArgs),
-    /// Show which migrations the database has had
-    Status(LookArgs),
-    /// Compare the database with the declared schema of its version
-    Validate(LookArgs),
-    /// Write the declared schema of every version, from a scratch database
-    Snapshot(SnapshotArgs),
-    /// Adopt a database that has its tables already
-    Baseline(BaselineArgs),
-    /// Run the migration that undoes the newest one
-    Rollback(ApplyArgs),
-}
+use clap::Args;
 
 /// Which migrations.
 #[derive(Args, Clone, Debug)]

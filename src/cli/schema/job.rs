@@ -60,6 +60,7 @@ impl Work {
             wait: waits.wait,
             lock_timeout: waits.lock_timeout,
             pauses: &PAUSES,
+            lint: true,
             by,
             stop,
             tell,

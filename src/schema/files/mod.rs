@@ -6,7 +6,7 @@
 mod name;
 mod set;
 
-pub use name::{FileKind, NameFlaw};
+pub use name::{check_name, leading_number, FileKind, NameFlaw};
 pub use set::{FilesError, MigrationSet, Retired, SnapshotFile, Stray, StrayReason};
 
 use std::ops::Range;

@@ -48,6 +48,8 @@ pub enum RunError {
     NothingUndoes { last: Option<String> },
     #[error("`{undoing}` undoes the newest migration, but `{first}` stands before it and was not applied")]
     Between { undoing: String, first: String },
+    #[error("`{file}` breaks the rule {rule}{}: {message}", line.map(|line| format!(" in line {line}")).unwrap_or_default())]
+    Rule { file: String, line: Option<u32>, rule: &'static str, message: String, help: String },
     /// One statement was refused.
     #[error("`{file}` failed at statement {statement}, line {line}, column {column}")]
     Statement {
@@ -145,6 +147,7 @@ impl RunError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             RunError::Refused(refusal) => refusal.hint(),
+            RunError::Rule { help, .. } => help.clone(),
             RunError::Held { .. } => "wait for it, or give --wait SECONDS".into(),
             RunError::Drifted { .. } => {
                 "somebody changed the schema by hand: undo that, or make it a migration; `transload schema validate` \

@@ -25,6 +25,7 @@ use crate::target::{AttemptLog, Holder, Lock, LockError, SchemaSession, Target, 
 use super::catalogue::{compare, Comparison};
 use super::files::{MigrationFile, MigrationSet};
 use super::history::{self, History};
+use super::lint::lint;
 use super::log::{self, Entry, Event};
 use super::plan::{self, plan, Allowed, Plan, Refusal};
 use super::snapshot::{Declared, Snapshot};
@@ -48,6 +49,8 @@ pub struct Job<'a> {
     /// How long a statement waits for a lock on a table.
     pub lock_timeout: Duration,
     pub pauses: &'a [Duration],
+    /// Whether files that break a rule are refused before anything is done.
+    pub lint: bool,
     /// Who runs this: program, process, host.
     pub by: &'a str,
     pub stop: &'a Stop,
@@ -206,6 +209,7 @@ impl<'r, 'a> Runner<'r, 'a> {
         let history = self.history()?;
         let first = self.plan(&history)?;
         if !first.steps.is_empty() || !first.reworded.is_empty() {
+            self.lint(&first)?;
             self.check_before(&history)?;
             self.prepare()?;
         }
@@ -230,6 +234,22 @@ impl<'r, 'a> Runner<'r, 'a> {
 
     fn history(&mut self) -> Result<History, RunError> {
         Ok(History::read(&mut *self.session, self.job.set.dialect)?)
+    }
+
+    /// Of files that were applied already it is too late to say anything.
+    fn lint(&self, plan: &Plan) -> Result<(), RunError> {
+        let is_step = |file: &str| plan.steps.iter().any(|step| step.file == file);
+        let found = if self.job.lint { lint(self.job.set) } else { Vec::new() };
+        match found.into_iter().find(|finding| finding.is_error() && is_step(&finding.file)) {
+            None => Ok(()),
+            Some(finding) => Err(RunError::Rule {
+                line: finding.place.map(|place| place.line),
+                rule: finding.rule.number,
+                message: finding.message,
+                help: finding.help,
+                file: finding.file,
+            }),
+        }
     }
 
     /// Makes the bookkeeping where there is none.

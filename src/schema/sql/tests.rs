@@ -40,7 +40,7 @@ fn sqlite_knows_neither_escapes_nor_dollar_quotes() {
     assert_eq!(kinds(r"e'\'", Sqlite), [(Word, "e"), (Text(TextForm::Standard), r"'\'")]);
     assert_eq!(kinds("x'0f'", Sqlite), [(Text(TextForm::Hex), "x'0f'")]);
     assert_eq!(kinds("$a ?1 ? :b @c", Sqlite).iter().filter(|(kind, _)| *kind == Parameter).count(), 5);
-    assert_eq!(kinds("$1 $a$", Postgres), [(Parameter, "$1"), (Unknown, "$"), (Word, "a$")]);
+    assert_eq!(kinds("$1 $a", Postgres), [(Parameter, "$1"), (Unknown, "$"), (Word, "a")]);
 }
 
 #[test]
