@@ -48,9 +48,8 @@ pub fn run(cli: &Cli, environment: &Environment) -> Result<Exit, Failure> {
         Some(Command::Verify(args)) => verify::run(args, &config, quiet),
         Some(Command::Rejects(args)) => rejects::run(args, &config, quiet),
         Some(Command::Export(args)) => export::run(args, &config, quiet),
-        Some(Command::Schema(args)) => schema::run(args, &config, quiet),
         Some(Command::Status(args)) => status::run(args, &config),
-        Some(Command::Schema(args)) => schema::run(args, &config),
+        Some(Command::Schema(args)) => schema::run(args, &config, quiet),
         Some(Command::Generate(args)) => generate::run(args),
         None => unreachable!("the parser asks for a command"),
     }
