@@ -36,14 +36,13 @@ pub fn build(beside: &dyn Target, set: &MigrationSet, owner: Owner, by: &str) ->
     // What is declared so far may be wrong, and is what this is to correct.
     let bare = MigrationSet { snapshots: Vec::new(), ..set.clone() };
     let with = bare.files.iter().filter_map(|file| file.header.optional.as_ref()).map(|part| part.text.clone());
-    let allowed = Allowed { destructive: true, comment_changes: false, with: with.collect() };
+    let allowed = Allowed { destructive: true, comment_changes: false, with: with.collect(), until: None };
     let job = Job {
         target: &*scratch,
         set: &bare,
         name: "scratch",
         owner,
         allowed,
-        until: None,
         wait: Duration::from_secs(60),
         lock_timeout: Duration::from_secs(60),
         pauses: &[],
@@ -56,7 +55,7 @@ pub fn build(beside: &dyn Target, set: &MigrationSet, owner: Owner, by: &str) ->
     let mut built: Vec<Built> = Vec::new();
     let mut before = Snapshot::empty();
     for file in &bare.files {
-        apply(&Job { until: Some(file.number), allowed: job.allowed.clone(), ..job })?;
+        apply(&Job { allowed: Allowed { until: Some(file.number), ..job.allowed.clone() }, ..job })?;
         let mut schema = scratch.schema_reader()?.catalogue(owner)?;
         leave_out_bookkeeping(&mut schema, owner);
         if file.header.optional.is_some() {

@@ -121,7 +121,7 @@ pub fn validate(target: &dyn Target, set: &MigrationSet, name: &str, owner: Owne
         false => (Vec::new(), Catalogue::default()),
     };
     // What is not allowed to be run is pending all the same.
-    let allowed = Allowed { destructive: true, comment_changes: true, with: Vec::new() };
+    let allowed = Allowed { destructive: true, comment_changes: true, ..Allowed::default() };
     let pending = plan(set, &history, &allowed)?.steps.iter().map(|step| step.file.clone()).collect();
     let version = history.last().map(|recorded| recorded.number);
     let wanted = match version {

@@ -14,6 +14,8 @@ pub struct Allowed {
     pub comment_changes: bool,
     /// The optional parts that are wanted.
     pub with: Vec<String>,
+    /// No file with a higher number is wanted.
+    pub until: Option<u32>,
 }
 
 /// What is to be done, in order.
@@ -169,7 +171,10 @@ pub fn plan<'s>(set: &'s MigrationSet, history: &[Recorded], allowed: &Allowed) 
                 let is_retired = set.retired.iter().any(|retired| retired.former() == recorded.file);
                 return Err(match recorded.number {
                     _ if is_retired => Refusal::Retired { file },
-                    number if number > last_file => Refusal::Ahead { file, number, last: last_file },
+                    number if number > last_file => {
+                        let newest = history.last().unwrap_or(recorded);
+                        Refusal::Ahead { file: newest.file.clone(), number: newest.number, last: last_file }
+                    }
                     _ => Refusal::Missing { file },
                 });
             }
@@ -177,7 +182,8 @@ pub fn plan<'s>(set: &'s MigrationSet, history: &[Recorded], allowed: &Allowed) 
     }
     let is_recorded = |file: &MigrationFile| history.iter().any(|recorded| recorded.number == file.number);
     let last = history.last();
-    for file in set.files.iter().filter(|file| !is_recorded(file)) {
+    let is_wanted = |file: &MigrationFile| allowed.until.is_none_or(|until| file.number <= until);
+    for file in set.files.iter().filter(|file| !is_recorded(file) && is_wanted(file)) {
         let part = file.header.optional.as_ref();
         if part.is_some_and(|part| !allowed.with.contains(&part.text)) {
             plan.left_out.push(file);

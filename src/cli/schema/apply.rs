@@ -29,8 +29,9 @@ pub fn run_with(
     let stop = Stop::new();
     watch_signals(&stop).map_err(Failure::new)?;
     let by = engine::holder(command);
-    let job = work.job(Allowed::from(&args.allow), &args.waits, &by, &stop, if quiet { &silent } else { &tell });
-    let outcome = act(&Job { until: args.to, ..job }).map_err(failure)?;
+    let allowed = Allowed { until: args.to, ..Allowed::from(&args.allow) };
+    let job = work.job(allowed, &args.waits, &by, &stop, if quiet { &silent } else { &tell });
+    let outcome = act(&job).map_err(failure)?;
     print(|out| match args.set.json {
         true => shown::write_json(out, &work.target.name(), &work.name, &outcome),
         false => shown::write_text(out, &work.name, &outcome),

@@ -56,7 +56,6 @@ impl Work {
             name: &self.name,
             owner: Owner::Application,
             allowed,
-            until: None,
             wait: waits.wait,
             lock_timeout: waits.lock_timeout,
             pauses: &PAUSES,
@@ -74,6 +73,7 @@ impl From<&Allow> for Allowed {
             destructive: allow.allow_destructive,
             comment_changes: allow.accept_comment_changes,
             with: allow.with.clone(),
+            until: None,
         }
     }
 }

@@ -173,7 +173,8 @@ impl RunError {
                 "end what is in the way, or run the same command again when less is going on".into()
             }
             RunError::Statement { source, .. } | RunError::EnsureFailed { source, .. } => {
-                return source.error.hint.clone()
+                let usual = || "correct the file, and run the same command again".to_owned();
+                source.error.hint.clone().unwrap_or_else(usual)
             }
             RunError::Ended { .. } => {
                 "take BEGIN, COMMIT and ROLLBACK out of the file: each file is one transaction anyway; \

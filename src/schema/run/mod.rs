@@ -15,6 +15,7 @@ mod watched;
 
 pub use baseline::{baseline, Baselined};
 pub use error::{Fate, RunError};
+use reading::concurrent_index;
 
 use std::time::Duration;
 
@@ -42,8 +43,6 @@ pub struct Job<'a> {
     /// Whose schema the files make.
     pub owner: Owner,
     pub allowed: Allowed,
-    /// No file with a higher number is run.
-    pub until: Option<u32>,
     /// How long to wait for another run.
     pub wait: Duration,
     /// How long a statement waits for a lock on a table.
@@ -140,7 +139,7 @@ pub fn rollback(job: &Job) -> Result<Outcome, RunError> {
         }
         None => return Err(RunError::NothingUndoes { last: Some(undoing.file.clone()) }),
     }
-    apply(&Job { until: Some(undoing.number), allowed: job.allowed.clone(), ..*job })
+    apply(&Job { allowed: Allowed { until: Some(undoing.number), ..job.allowed.clone() }, ..*job })
 }
 
 /// The declared schemas of a set; none where it declares none.
@@ -210,7 +209,7 @@ impl<'r, 'a> Runner<'r, 'a> {
         let first = self.plan(&history)?;
         if !first.steps.is_empty() || !first.reworded.is_empty() {
             self.lint(&first)?;
-            self.check_before(&history)?;
+            self.check_before(&history, first.steps.first().copied())?;
             self.prepare()?;
         }
         loop {
@@ -273,20 +272,27 @@ impl<'r, 'a> Runner<'r, 'a> {
                 return Err(Refusal::OtherName { name, other }.into());
             }
         }
-        let mut plan = plan(job.set, &recorded, &job.allowed)?;
-        plan.steps.retain(|step| job.until.is_none_or(|until| step.number <= until));
-        Ok(plan)
+        Ok(plan(job.set, &recorded, &job.allowed)?)
     }
 
-    /// Whether the database is what its history says, before it is changed.
-    fn check_before(&mut self, history: &History) -> Result<(), RunError> {
+    /// Whether the database is what its history says, before it is changed. What a file that says NO
+    /// TRANSACTION left behind when it failed, or before it could be recorded, is not held against it.
+    fn check_before(&mut self, history: &History, next: Option<&MigrationFile>) -> Result<(), RunError> {
         if self.declared.snapshots.is_empty() {
             return Ok(());
         }
         let found = self.session.catalogue(self.job.owner)?;
+        let alone = next.filter(|file| file.header.no_transaction.is_some());
+        if alone.is_some_and(|file| self.compare(file.number, &found).agrees()) {
+            return Ok(());
+        }
         match history.of(self.job.name).last() {
             Some(last) => {
-                let comparison = self.compare(last.number, &found);
+                let mut comparison = self.compare(last.number, &found);
+                if let Some(index) = alone.and_then(concurrent_index) {
+                    let of_it = |object: &str| object.starts_with("index ") && object.ends_with(&format!(".{index}`"));
+                    comparison.differences.retain(|difference| !of_it(&difference.object));
+                }
                 match comparison.agrees() {
                     true => Ok(()),
                     false => Err(RunError::Drifted { version: last.number, comparison }),

@@ -91,9 +91,13 @@ impl SqliteConnection {
 
 impl SqliteConnection {
     /// As [`Self::run`], with the place of an error.
-    fn run_statement<T>(&mut self, work: impl FnOnce(&Db) -> rusqlite::Result<T>) -> Result<T, StatementError> {
+    fn run_statement<T>(
+        &mut self,
+        context: &str,
+        work: impl FnOnce(&Db) -> rusqlite::Result<T>,
+    ) -> Result<T, StatementError> {
         let mut offset = None;
-        let result = self.run("the statement failed", |db| {
+        let result = self.run(context, |db| {
             work(db).inspect_err(|error| {
                 if let rusqlite::Error::SqlInputError { offset: at, .. } = error {
                     offset = usize::try_from(*at).ok();
@@ -132,7 +136,7 @@ impl SchemaSession for SqliteConnection {
     }
 
     fn statement(&mut self, sql: &str) -> Result<(), StatementError> {
-        self.run_statement(|db| db.execute_batch(sql))
+        self.run_statement("the statement failed", |db| db.execute_batch(sql))
     }
 
     fn is_in_migration(&mut self) -> Result<bool, TargetError> {
@@ -179,13 +183,13 @@ impl SchemaSession for SqliteConnection {
             let context = "a statement that must stand outside of a transaction cannot be run in one";
             return Err(TargetError::new(TargetErrorKind::Other, context).into());
         }
-        self.run_statement(|db| db.execute_batch(sql))
+        self.run_statement("the statement failed", |db| db.execute_batch(sql))
     }
 
     /// Whatever the query does besides is undone.
     fn holds(&mut self, _owner: Owner, query: &str) -> Result<bool, StatementError> {
         self.execute("cannot begin to look", "SAVEPOINT transload_look")?;
-        let result = self.run_statement(|db| {
+        let result = self.run_statement("the query failed", |db| {
             let mut statement = db.prepare(query)?;
             let columns = statement.column_count();
             let mut rows = statement.query([])?;
@@ -206,7 +210,9 @@ impl SchemaSession for SqliteConnection {
     }
 
     fn drop_index(&mut self, _owner: Owner, name: &str) -> Result<(), StatementError> {
-        self.run_statement(|db| db.execute_batch(&format!("DROP INDEX IF EXISTS {}", quote(name))))
+        self.run_statement("the statement failed", |db| {
+            db.execute_batch(&format!("DROP INDEX IF EXISTS {}", quote(name)))
+        })
     }
 
     fn process(&mut self) -> Result<i64, TargetError> {
