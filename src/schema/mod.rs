@@ -1,7 +1,13 @@
-//! Getting a database's tables ready: made from the migrations, or accepted as they stand.
+//! Schemas: migrations of any database, and the preparation of transload's own tables.
 //!
-//! This is the simplest correct preparation: it applies what is missing, in order, and refuses
-//! what it does not know. Linting, planning and undoing migrations are not done here.
+//! ```text
+//! sql -> files (header, checksum) -> lint
+//!                                \-> plan -> run (history, log, catalogue against snapshot)
+//! ```
+//!
+//! This file gets the tables of transload itself ready: made from the migrations that are built in, or
+//! accepted as the application made them. They are recorded in the ledger's table `versions`, because
+//! a ledger without it was never one, and because a dry run prepares within its own transaction.
 
 pub mod build;
 pub mod catalogue;
@@ -29,8 +35,14 @@ use crate::model::ledger::{self, VERSIONS};
 use crate::model::{Instant, Row, Table, Value};
 use crate::target::{in_transaction, select_all, Connection, Filter};
 
+use catalogue::{compare, Comparison, Difference, Scope};
+use snapshot::Snapshot;
+
 /// The ledger's schema among [`VERSIONS`] and below `schema/`.
 pub const LEDGER: &str = "transload";
+
+/// Behind the name of a version that was found in place.
+const ADOPTED: &str = " (adopted)";
 
 /// What had to be done, as `schema/file` in order; nothing when the database was ready.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +53,8 @@ pub struct Prepared {
     pub adopted: Vec<String>,
 }
 
-/// Makes sure that the ledger and the format's tables are there and what they should be.
+/// Makes sure that the ledger and the format's tables are there and what they should be. What has no
+/// tables yet gets them; what has older ones is refused.
 ///
 /// Each of the two is one transaction, versions included, so a crash leaves all of it or nothing.
 /// Within an open transaction (a dry run) both are savepoints of it.
@@ -55,12 +68,71 @@ pub fn prepare(
     format: &str,
     tables: &[&Table],
 ) -> Result<Prepared, SchemaError> {
+    prepare_all(connection, dialect, format, tables, Older::Refuse)
+}
+
+/// As [`prepare`], and brings older tables up to date.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn upgrade(
+    connection: &mut dyn Connection,
+    dialect: &str,
+    format: &str,
+    tables: &[&Table],
+) -> Result<Prepared, SchemaError> {
+    prepare_all(connection, dialect, format, tables, Older::Upgrade)
+}
+
+/// What becomes of tables that an older transload made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Older {
+    Refuse,
+    Upgrade,
+}
+
+fn prepare_all(
+    connection: &mut dyn Connection,
+    dialect: &str,
+    format: &str,
+    tables: &[&Table],
+    older: Older,
+) -> Result<Prepared, SchemaError> {
     let mut prepared = Prepared::default();
     for (name, tables) in [(LEDGER, &ledger::TABLES[..]), (format, tables)] {
         let set = Set::find(name, dialect, tables)?;
-        in_transaction(connection, |connection| set.prepare(connection, &mut prepared))?;
+        in_transaction(connection, |connection| set.prepare(connection, older, &mut prepared))?;
     }
     Ok(prepared)
+}
+
+/// How one of transload's own schemas stands in a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub schema: String,
+    pub version: Option<i64>,
+    /// Migrations that were not applied yet.
+    pub pending: Vec<String>,
+    /// The application made the tables, so that they need not be ours to the last index.
+    pub adopted: bool,
+    pub comparison: Comparison,
+}
+
+/// Compares the ledger's and the format's tables with what their versions declare.
+///
+/// # Errors
+/// When the database was written by a newer transload, or an applied migration was edited since.
+pub fn standing(
+    connection: &mut dyn Connection,
+    dialect: &str,
+    format: &str,
+    tables: &[&Table],
+) -> Result<Vec<Standing>, SchemaError> {
+    let mut standings = Vec::new();
+    for (name, tables) in [(LEDGER, &ledger::TABLES[..]), (format, tables)] {
+        standings.push(Set::find(name, dialect, tables)?.standing(connection)?);
+    }
+    Ok(standings)
 }
 
 /// Whether there is a ledger, for verbs that only read it. Changes nothing.
@@ -108,9 +180,17 @@ impl<'a> Set<'a> {
         }
     }
 
-    fn prepare(&self, connection: &mut dyn Connection, prepared: &mut Prepared) -> Result<(), SchemaError> {
+    fn prepare(
+        &self,
+        connection: &mut dyn Connection,
+        older: Older,
+        prepared: &mut Prepared,
+    ) -> Result<(), SchemaError> {
         let recorded = self.recorded(connection)?;
         let pending = self.pending(&recorded)?;
+        if let Some(migration) = pending.first().filter(|_| !recorded.is_empty() && older == Older::Refuse) {
+            return Err(SchemaError::Behind { schema: self.name.to_owned(), file: migration.file.to_owned() });
+        }
         let adopts = recorded.is_empty() && self.is_whole(connection)?;
         for migration in pending {
             let full_name = format!("{}/{}", self.name, migration.file);
@@ -121,7 +201,7 @@ impl<'a> Set<'a> {
             };
             let note = if is_there {
                 prepared.adopted.push(full_name);
-                " (adopted)"
+                ADOPTED
             } else {
                 self.apply(connection, migration)?;
                 prepared.applied.push(full_name);
@@ -129,7 +209,47 @@ impl<'a> Set<'a> {
             };
             connection.insert(&VERSIONS, &[self.version(migration, note)])?;
         }
-        self.check_columns(connection)
+        self.check_columns(connection)?;
+        self.check_declared(connection)
+    }
+
+    /// Nothing that is declared is missing or other than declared; what is there beyond it is the
+    /// application's business.
+    fn check_declared(&self, connection: &mut dyn Connection) -> Result<(), SchemaError> {
+        let standing = self.standing(connection)?;
+        let is_ours = |difference: &&Difference| difference.declared.is_some();
+        let differences: Vec<String> = standing.comparison.errors().filter(is_ours).map(ToString::to_string).collect();
+        match (standing.version, standing.adopted || differences.is_empty()) {
+            (Some(number), false) => Err(SchemaError::Drifted { schema: self.name.to_owned(), number, differences }),
+            _ => Ok(()),
+        }
+    }
+
+    fn standing(&self, connection: &mut dyn Connection) -> Result<Standing, SchemaError> {
+        let recorded = self.recorded(connection)?;
+        let pending = self.pending(&recorded)?.iter().map(|migration| migration.file.to_owned()).collect();
+        let version = recorded.keys().next_back().copied();
+        let declared = self.migrations.iter().find(|migration| Some(migration.number()) == version);
+        let comparison = match declared {
+            Some(migration) => {
+                let snapshot = Snapshot::parse(migration.file, migration.snapshot.as_bytes())
+                    .expect("a test reads every declared schema that is built in");
+                compare(&snapshot.schema, &connection.catalogue(self.tables[0].owner)?, &Scope::default())
+            }
+            None => Comparison::default(),
+        };
+        let adopted = self.adopted(connection)?;
+        Ok(Standing { schema: self.name.to_owned(), version, pending, adopted, comparison })
+    }
+
+    /// Whether any of its versions was found in place instead of made.
+    fn adopted(&self, connection: &mut dyn Connection) -> Result<bool, SchemaError> {
+        if connection.live_columns(&VERSIONS)?.is_none() {
+            return Ok(false);
+        }
+        let mine = [Value::Text(self.name.to_owned())];
+        let rows = select_all(connection, &VERSIONS, &Filter::In { column: 0, values: &mine })?;
+        Ok(rows.iter().any(|row| row.0[2].as_text().is_some_and(|name| name.ends_with(ADOPTED))))
     }
 
     /// The checksums of the migrations that the ledger says were applied, by number.

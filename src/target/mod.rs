@@ -12,7 +12,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crate::model::{Instant, Limits, Owner, Row, Table, Value};
+use crate::model::{Catalogue, Instant, Limits, Owner, Row, Table, Value};
 
 pub use schema::{AttemptLog, Begin, SchemaSession, StatementError, Watch};
 
@@ -211,6 +211,9 @@ pub trait Connection: Send {
 
     /// The table's columns in their order; `None` if there is no such table.
     fn live_columns(&mut self, table: &Table) -> Result<Option<Vec<LiveColumn>>, TargetError>;
+
+    /// What the owner's schema holds, whoever made it; what belongs to an extension is left out.
+    fn catalogue(&mut self, owner: Owner) -> Result<Catalogue, TargetError>;
 
     /// Runs a migration's SQL with unqualified names meaning the owner's schema; for the ledger,
     /// the schema is made first where there is none.

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Connection, TargetError};
-use crate::model::{Catalogue, Owner};
+use crate::model::Owner;
 
 /// A connection that runs migrations. Those of its methods that only look also work on
 /// [`super::Target::schema_reader`].
@@ -36,9 +36,6 @@ pub trait SchemaSession: Connection {
 
     /// Whether a query gives one row with one value, and that is true.
     fn holds(&mut self, owner: Owner, query: &str) -> Result<bool, StatementError>;
-
-    /// What the owner's schema holds, whoever made it; what belongs to an extension is left out.
-    fn catalogue(&mut self, owner: Owner) -> Result<Catalogue, TargetError>;
 
     /// Drops an index that a failed build left behind.
     fn drop_index(&mut self, owner: Owner, name: &str) -> Result<(), StatementError>;

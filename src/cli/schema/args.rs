@@ -1,21 +1,31 @@
 //! The arguments of the commands below `schema` that work on a database.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 
+use crate::cli::failure::Failure;
+
 /// Which migrations.
 #[derive(Args, Clone, Debug)]
 pub struct Set {
-    /// The directory with the .sql files
-    pub dir: PathBuf,
+    /// The directory with the .sql files [default for apply and validate: transload's own tables]
+    pub dir: Option<PathBuf>,
     /// What the migrations are called in the database [default: the directory's name]
     #[arg(long, value_name = "NAME")]
     pub set: Option<String>,
     /// One JSON object on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+impl Set {
+    /// The directory, for a command that needs one.
+    pub fn dir(&self) -> Result<&Path, Failure> {
+        let hint = || Some("give the directory with the NNNN_name.sql files".to_owned());
+        self.dir.as_deref().ok_or_else(|| Failure::usage("which migrations is not said", hint()))
+    }
 }
 
 /// What may be done beyond the usual.

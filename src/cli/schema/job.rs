@@ -26,13 +26,14 @@ pub struct Work {
 impl Work {
     /// Reads the files; does not connect.
     pub fn open(args: &Set, config: &Config) -> Result<Work, Failure> {
+        let dir = args.dir()?;
         let target = engine::target(config)?;
         let dialect = Dialect::by_name(target.capabilities().dialect).expect("every target has a dialect");
-        let set = MigrationSet::read(&args.dir, dialect)
+        let set = MigrationSet::read(dir, dialect)
             .map_err(|error| Failure::new(error).with_hint("give the directory that holds the NNNN_name.sql files"))?;
         let name = match &args.set {
             Some(name) => name.clone(),
-            None => name_of(&args.dir)?,
+            None => name_of(dir)?,
         };
         Ok(Work { target, set, name })
     }

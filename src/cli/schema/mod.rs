@@ -7,6 +7,7 @@ mod directory;
 mod job;
 mod lint;
 mod new;
+mod own;
 mod plan;
 mod rollback;
 mod shown;
@@ -58,6 +59,8 @@ pub fn run(args: &SchemaArgs, config: &Config, quiet: bool) -> Result<Exit, Fail
         SchemaAction::New(args) => new::run(args),
         SchemaAction::Snapshot(args) => snapshot::run(args, config),
         SchemaAction::Plan(args) => plan::run(args, config),
+        SchemaAction::Apply(args) if args.set.dir.is_none() => own::apply(args, config),
+        SchemaAction::Validate(args) if args.set.dir.is_none() => own::validate(&args.set, config),
         SchemaAction::Apply(args) => apply::run(args, config, quiet),
         SchemaAction::Status(args) => status::run(args, config),
         SchemaAction::Validate(args) => validate::run(args, config),

@@ -40,7 +40,8 @@ pub fn run(args: &PlanArgs, config: &Config) -> Result<Exit, Failure> {
             );
         }
         for file in &plan.steps {
-            let mut notes = vec![format!("{} statements", file.statements.len())];
+            let statements = file.statements.len();
+            let mut notes = vec![format!("{statements} statement{}", if statements == 1 { "" } else { "s" })];
             notes.extend(file.header.no_transaction.as_ref().map(|_| "outside of a transaction".to_owned()));
             notes.extend(file.header.destructive.as_ref().map(|_| "loses data".to_owned()));
             writeln!(out, "would apply {} ({})", file.file, notes.join(", "))?;

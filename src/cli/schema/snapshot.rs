@@ -24,7 +24,7 @@ pub fn run(args: &SnapshotArgs, config: &Config) -> Result<Exit, Failure> {
     let changed: Vec<&Built> = built.iter().filter(|built| !built.is_there).collect();
     if !args.check {
         for built in &changed {
-            write(&args.set.dir.join(&built.file), &built.text)?;
+            write(&args.set.dir()?.join(&built.file), &built.text)?;
         }
     }
     print(|out| {

@@ -214,12 +214,29 @@ impl Runner<'_, '_> {
         if !found {
             self.statement(file, 0, true)?;
         }
-        let (validated, warnings) = self.validate(file, true)?;
-        let time = started.elapsed();
+        self.session.begin().map_err(|source| RunError::Begin { file: file.file.clone(), source })?;
+        match self.record_alone(file, started, found) {
+            Ok(done) => {
+                let committed = self.session.commit();
+                committed.map_err(|source| RunError::Commit { file: file.file.clone(), source })?;
+                Ok(done)
+            }
+            Err(error) => {
+                // The first error is the one to report.
+                let _ = self.session.rollback();
+                Err(error)
+            }
+        }
+    }
+
+    /// Checked and recorded over one state of the database.
+    fn record_alone(&mut self, file: &MigrationFile, started: Instant, found: bool) -> Result<Option<Done>, RunError> {
         let history = self.history()?;
         if history.of(self.job.name).iter().any(|recorded| recorded.number == file.number) {
             return Ok(None);
         }
+        let (validated, warnings) = self.validate(file, true)?;
+        let time = started.elapsed();
         let recorded = Recorded::of(file, Kind::Applied, &validated, time, self.job.by);
         history::record(&mut *self.session, self.job.name, &recorded)?;
         Ok(Some(Done { number: file.number, file: file.file.clone(), time, validated, warnings, found }))

@@ -205,13 +205,7 @@ impl<'r, 'a> Runner<'r, 'a> {
     fn apply(&mut self) -> Result<Outcome, RunError> {
         let (job, set) = (self.job, self.job.set);
         let mut outcome = Outcome::default();
-        let history = self.history()?;
-        let first = self.plan(&history)?;
-        if !first.steps.is_empty() || !first.reworded.is_empty() {
-            self.lint(&first)?;
-            self.check_before(&history, first.steps.first().copied())?;
-            self.prepare()?;
-        }
+        self.begin()?;
         loop {
             let history = self.history()?;
             let plan = self.plan(&history)?;
@@ -229,6 +223,24 @@ impl<'r, 'a> Runner<'r, 'a> {
             let file = set.by_number(step.number).expect("the plan names files of the set");
             outcome.done.extend(self.file(file)?);
         }
+    }
+
+    /// Looks at history and schema in one state of the database, because another run may be at work
+    /// where the lock is each file's transaction; then makes the bookkeeping.
+    fn begin(&mut self) -> Result<(), RunError> {
+        let mut reader = self.job.target.schema_reader()?;
+        let history = History::read(&mut *reader, self.job.set.dialect)?;
+        let first = self.plan(&history)?;
+        if first.steps.is_empty() && first.reworded.is_empty() {
+            return Ok(());
+        }
+        self.lint(&first)?;
+        if !self.declared.snapshots.is_empty() {
+            let found = reader.catalogue(self.job.owner)?;
+            self.check_before(&history, &found, first.steps.first().copied())?;
+        }
+        drop(reader);
+        self.prepare()
     }
 
     fn history(&mut self) -> Result<History, RunError> {
@@ -277,18 +289,14 @@ impl<'r, 'a> Runner<'r, 'a> {
 
     /// Whether the database is what its history says, before it is changed. What a file that says NO
     /// TRANSACTION left behind when it failed, or before it could be recorded, is not held against it.
-    fn check_before(&mut self, history: &History, next: Option<&MigrationFile>) -> Result<(), RunError> {
-        if self.declared.snapshots.is_empty() {
-            return Ok(());
-        }
-        let found = self.session.catalogue(self.job.owner)?;
+    fn check_before(&self, history: &History, found: &Catalogue, next: Option<&MigrationFile>) -> Result<(), RunError> {
         let alone = next.filter(|file| file.header.no_transaction.is_some());
-        if alone.is_some_and(|file| self.compare(file.number, &found).agrees()) {
+        if alone.is_some_and(|file| self.compare(file.number, found).agrees()) {
             return Ok(());
         }
         match history.of(self.job.name).last() {
             Some(last) => {
-                let mut comparison = self.compare(last.number, &found);
+                let mut comparison = self.compare(last.number, found);
                 if let Some(index) = alone.and_then(concurrent_index) {
                     let of_it = |object: &str| object.starts_with("index ") && object.ends_with(&format!(".{index}`"));
                     comparison.differences.retain(|difference| !of_it(&difference.object));
@@ -299,7 +307,7 @@ impl<'r, 'a> Runner<'r, 'a> {
                 }
             }
             None => {
-                let comparison = compare(&Catalogue::default(), &found, &self.declared.scope);
+                let comparison = compare(&Catalogue::default(), found, &self.declared.scope);
                 match comparison.agrees() {
                     true => Ok(()),
                     false => Err(RunError::Occupied { comparison }),

@@ -9,10 +9,11 @@ use postgres::types::{to_sql_checked, IsNull, ToSql, Type};
 
 use super::errors::{of_statement, Failure};
 use super::pool::Lent;
+use super::schema::SET_PATH;
 use super::session::Session;
 use super::sql::{self, quote, Schemas};
-use super::{copy, decode, encode};
-use crate::model::{Owner, Row, Table, Value};
+use super::{catalogue, copy, decode, encode};
+use crate::model::{Catalogue, Owner, Row, Table, Value};
 use crate::target::{no_reader, reads_only, Connection, Durability, Filter, LiveColumn, TargetError, TargetErrorKind};
 
 /// Longer silence of a server that has nothing to do but answer means that it is gone.
@@ -336,6 +337,14 @@ impl Connection for PgConnection {
                 Ok((!rows.is_empty()).then(|| columns.collect()))
             },
         )
+    }
+
+    fn catalogue(&mut self, owner: Owner) -> Result<Catalogue, TargetError> {
+        self.aside("cannot read the catalogue", |session, schemas| {
+            let schema = schemas.of(owner);
+            session.client.execute(SET_PATH, &[&quote(schema)])?;
+            Ok(catalogue::read(&mut session.client, schema)?)
+        })
     }
 
     fn run_script(&mut self, owner: Owner, sql: &str) -> Result<(), TargetError> {

@@ -3,15 +3,14 @@
 use postgres::error::ErrorPosition;
 use postgres::types::Type;
 
-use super::catalogue;
 use super::connection::PgConnection;
 use super::errors::Failure;
 use super::session::Session;
 use super::sql::{quote, Schemas};
-use crate::model::{Catalogue, Owner};
+use crate::model::Owner;
 use crate::target::{Begin, Connection, SchemaSession, StatementError, TargetError, TargetErrorKind};
 
-const SET_PATH: &str = "SELECT set_config('search_path', $1::text, true)";
+pub const SET_PATH: &str = "SELECT set_config('search_path', $1::text, true)";
 
 /// Where a migration's unqualified names are looked for: the schema itself, then what the session
 /// has beside it (extensions, say), never the ledger's before the application's.
@@ -25,7 +24,7 @@ fn path(session: &mut Session, schemas: &Schemas, owner: Owner) -> Result<String
 
 impl PgConnection {
     /// Runs `work` with names of this owner's schema alone unqualified, in a savepoint that is undone.
-    fn aside<T>(
+    pub(super) fn aside<T>(
         &mut self,
         context: &str,
         work: impl FnOnce(&mut Session, &Schemas) -> Result<T, Failure>,
@@ -153,14 +152,6 @@ impl SchemaSession for PgConnection {
             })
         });
         result.map_err(|error| StatementError { error, offset })
-    }
-
-    fn catalogue(&mut self, owner: Owner) -> Result<Catalogue, TargetError> {
-        self.aside("cannot read the catalogue", |session, schemas| {
-            let schema = schemas.of(owner);
-            session.client.execute(SET_PATH, &[&quote(schema)])?;
-            Ok(catalogue::read(&mut session.client, schema)?)
-        })
     }
 
     fn drop_index(&mut self, owner: Owner, name: &str) -> Result<(), StatementError> {

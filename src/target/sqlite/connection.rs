@@ -10,9 +10,10 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{OpenFlags, Statement, Transaction, TransactionBehavior};
 
-use crate::model::{Kind, Owner, Row, Table, Value};
+use crate::model::{Catalogue, Kind, Owner, Row, Table, Value};
 use crate::target::{no_reader, reads_only, Connection, Durability, Filter, LiveColumn, TargetError, TargetErrorKind};
 
+use super::catalogue;
 use super::errors::describe;
 use super::reader::{self, Way};
 use super::schema::Migration;
@@ -375,6 +376,10 @@ impl Connection for SqliteConnection {
             columns.collect::<rusqlite::Result<Vec<_>>>()
         })?;
         Ok((!columns.is_empty()).then_some(columns))
+    }
+
+    fn catalogue(&mut self, owner: Owner) -> Result<Catalogue, TargetError> {
+        self.run("cannot read the schema", |db| catalogue::read(db, owner))
     }
 
     /// The scripts spell the ledger's prefix out, so the owner makes no difference here.

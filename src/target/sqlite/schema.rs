@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection as Db;
 
-use super::catalogue;
 use super::connection::{quote, SqliteConnection};
-use crate::model::{Catalogue, Owner};
+use crate::model::Owner;
 use crate::target::{Begin, Connection, SchemaSession, StatementError, TargetError, TargetErrorKind};
 
 /// Marks the transaction: it is gone when the statements end that and begin another.
@@ -203,10 +202,6 @@ impl SchemaSession for SqliteConnection {
             self.execute("cannot end to look", "ROLLBACK TO transload_look; RELEASE transload_look")?;
         }
         result
-    }
-
-    fn catalogue(&mut self, owner: Owner) -> Result<Catalogue, TargetError> {
-        self.run("cannot read the schema", |db| catalogue::read(db, owner))
     }
 
     fn drop_index(&mut self, _owner: Owner, name: &str) -> Result<(), StatementError> {
