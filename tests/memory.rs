@@ -53,6 +53,43 @@ fn a_tree_of_ten_thousand_records_takes_less_than_128_mib(place: &Place) {
     assert_eq!(database.content().rows("messages").len(), 10_000);
 }
 
+fn verify(place: &Place, source: &Path, database: &Database) -> Ended {
+    place.start_verb("verify", source, database, &[]).wait()
+}
+
+fn a_verification_of_ten_thousand_records_takes_less_than_128_mib(place: &Place) {
+    let source = place.path("tree");
+    generate(&source, &Options { records: 10_000, seed: 1, damage: 0.0 }).expect("a tree can be made");
+    let database = place.fresh();
+    assert_eq!(place.run(&source, &database, &[]).code, Some(0));
+    let verified = verify(place, &source, &database);
+    assert_eq!(verified.code, Some(0), "{}", verified.log);
+    assert_within(&verified, TREE_LIMIT, "a verification of 10,000 records");
+}
+
+fn a_verification_of_a_huge_chat_takes_bounded_memory(place: &Place) {
+    let (bytes, _, _) = huge();
+    let source = place.path("source");
+    let chat = Chat::write(&source, bytes);
+    let database = place.fresh();
+    assert_eq!(place.run(&source, &database, &[]).code, Some(0));
+    let verified = verify(place, &source, &database);
+    assert_eq!(verified.code, Some(0), "{}", verified.log);
+    assert_within(&verified, 256 * MIB, &format!("a verification of a chat of {} MB", bytes / 1_000_000));
+
+    // One message in the middle is another one.
+    let mut connection = database.target().connect(Durability::Relaxed).expect("the database answers");
+    let number = [Value::Int(chat.messages.len() as i64 / 2)];
+    let mut found = rows(&database, &MESSAGES, "sequence_number", &number);
+    found[0].0[3] = Value::Text("edited".into());
+    connection.update(&MESSAGES, &found).expect("the row can be written");
+    drop(connection);
+    let verified = place.start_verb("verify", &source, &database, &["--max-lag", "1s"]).wait();
+    assert_eq!(verified.code, Some(1), "{}", verified.log);
+    assert!(verified.log.contains("edited_in_database"), "{}", verified.log);
+    assert_within(&verified, 256 * MIB, "a verification of a huge chat that differs");
+}
+
 /// A history as the present writer leaves it, message by message, so that it is never whole here.
 struct Chat {
     path: PathBuf,
@@ -285,4 +322,6 @@ on_every_target!(
     a_tree_of_ten_thousand_records_takes_less_than_128_mib,
     a_huge_chat_loads_and_changes_in_bounded_memory,
     a_huge_chat_that_was_cut_short_is_rejected_whole,
+    a_verification_of_ten_thousand_records_takes_less_than_128_mib,
+    a_verification_of_a_huge_chat_takes_bounded_memory,
 );

@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -40,7 +41,7 @@ fn plant(place: &Workplace) {
 }
 
 fn verify(place: &Workplace, more: &[&str]) -> Finished {
-    place.run(&[&["verify", "data", "--db", DB, "-q"], more].concat())
+    place.run(&[&["verify", "data", "--db", DB, "-q", "--max-lag", "200ms"], more].concat())
 }
 
 fn mode(path: &Path) -> u32 {
@@ -288,4 +289,22 @@ fn a_receipt_has_equal_roots_exactly_if_both_sides_say_the_same() {
     let files =
         |text: &str| -> Vec<String> { roots(text).into_iter().filter(|line| line.starts_with("files ")).collect() };
     assert_eq!(files(&first), files(&planted), "the files are what they were");
+}
+
+/// The rule of `docs/receipts.md` in another language and with nothing of transload's.
+#[test]
+fn a_receipt_can_be_computed_by_somebody_else() {
+    let place = migrated();
+    place.run(&["verify", "data", "--db", DB, "-q", "--receipt", "receipt.txt"]).expect(0);
+    let receipt = fs::read_to_string(place.path("receipt.txt")).expect("a receipt");
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let ours: Vec<Vec<String>> = receipt.lines().filter(|line| line.starts_with("files ")).map(words).collect();
+    let kinds = ours.iter().map(|words| &words[1]).filter(|kind| *kind != "all");
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/receipt.py");
+    let ended = Command::new("python3").arg(program).arg(place.path("data")).args(kinds).output();
+    let ended = ended.expect("python3 is there: scripts/test installs it");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let theirs: Vec<Vec<String>> = String::from_utf8(ended.stdout).expect("text").lines().map(words).collect();
+    assert!(ours.len() > 3);
+    assert_eq!(theirs, ours);
 }

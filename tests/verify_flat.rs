@@ -15,7 +15,7 @@ const DB: &str = "sqlite:app.db";
 const MEMORY: &str = r#"{"preferences":{"tone":"warm","deep":{"a":1}},"name":"A"}"#;
 
 fn verified(place: &Workplace, code: i32) -> Value {
-    place.run(&["verify", "data", "--db", DB, "-q", "--json"]).expect(code).json()
+    place.run(&["verify", "data", "--db", DB, "-q", "--json", "--max-lag", "200ms"]).expect(code).json()
 }
 
 fn database(place: &Workplace) -> Connection {

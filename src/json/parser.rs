@@ -56,7 +56,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value<'_>, Error> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_within(bytes: &[u8], depth: usize) -> Result<Value<'_>, Error> {
-    let valid = match std::str::from_utf8(bytes) {
+    let valid = match simdutf8::compat::from_utf8(bytes) {
         Ok(_) => bytes.len(),
         Err(error) => error.valid_up_to(),
     };

@@ -60,7 +60,7 @@ pub fn parse(bytes: &[u8]) -> Result<(Node, bool), ReadError> {
 }
 
 fn value(bytes: &[u8]) -> Result<Node, ReadError> {
-    let text = std::str::from_utf8(bytes).map_err(|_| ReadError::Utf8)?;
+    let text = simdutf8::basic::from_utf8(bytes).map_err(|_| ReadError::Utf8)?;
     if let Some(node) = quick::read(text) {
         return Ok(node);
     }

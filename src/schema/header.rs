@@ -138,6 +138,8 @@ impl Header {
                     Position::Between if directive == Directive::Ensure => {
                         open = Some((directive, said.to_owned(), token.place()));
                     }
+                    // Why a column is there is a good remark.
+                    _ if directive == Directive::Why => {}
                     _ => header.flaws.push((HeaderFlaw::Misplaced(directive), token.place())),
                 },
                 Some(Reading::Nearly(directive)) => {
@@ -265,27 +267,33 @@ fn reading(comment: &str) -> Reading<'_> {
         }
     }
     let plain: String = name.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_uppercase()).collect();
-    let meant = match plain.as_str() {
-        "DEPENDS" | "DEPEND" | "DEPENDSON" | "DEPENDENCY" | "DEPENDENCIES" | "REQUIRES" => Some(Directive::Depends),
-        "WHY" => Some(Directive::Why),
-        "DESTRUCTIVE" => Some(Directive::Destructive),
-        "NOTRANSACTION" | "NOTRANSACTIONS" | "NOTX" => Some(Directive::NoTransaction),
-        "ROLLBACKOF" | "ROLLBACK" | "ROLLSBACK" => Some(Directive::RollbackOf),
-        "ENSURE" | "ENSURES" => Some(Directive::Ensure),
-        "OPTIONAL" => Some(Directive::Optional),
-        _ => None,
-    };
+    let text = said.unwrap_or_default();
     // Without a colon only what is shouted is meant as one: `-- why` may be a heading.
-    let shouted = |text: &str| !text.chars().any(char::is_lowercase);
-    match meant {
-        Some(directive) if said.is_some() || shouted(name) => return Reading::Nearly(directive),
-        _ => {}
-    }
-    // `-- ENSURE SELECT ...`: the colon is missing.
-    let lacks_colon = |directive: &&Directive| {
-        comment.strip_prefix(directive.name()).is_some_and(|rest| rest.starts_with([' ', '\t']))
+    let meant = said.is_some() || !name.chars().any(char::is_lowercase);
+    let shouted = !name.chars().any(char::is_lowercase);
+    let queries = ["SELECT", "VALUES", "WITH"].iter().any(|verb| text.to_ascii_uppercase().starts_with(verb));
+    let nearly = match plain.as_str() {
+        "DEPENDS" | "DEPEND" | "DEPENDSON" if meant => Directive::Depends,
+        "WHY" if meant => Directive::Why,
+        "DESTRUCTIVE" if meant => Directive::Destructive,
+        "NOTRANSACTION" | "NOTRANSACTIONS" if meant => Directive::NoTransaction,
+        // What follows may be prose, or the SQL that would undo the file.
+        "ROLLBACKOF" if meant => Directive::RollbackOf,
+        "ROLLBACK" | "ROLLSBACK" if text.contains(".sql") => Directive::RollbackOf,
+        "ENSURE" | "ENSURES" if meant && (shouted || queries) => Directive::Ensure,
+        "OPTIONAL" if meant && shouted => Directive::Optional,
+        _ => return lacks_colon(comment),
     };
-    Directive::ALL.iter().find(lacks_colon).map_or(Reading::Prose, |directive| Reading::Nearly(*directive))
+    Reading::Nearly(nearly)
+}
+
+/// `-- ENSURE SELECT ...`
+fn lacks_colon(comment: &str) -> Reading<'_> {
+    let begins = |directive: &&Directive| {
+        let rest = comment.strip_prefix(directive.name());
+        directive.needs_text() && rest.is_some_and(|rest| rest.starts_with([' ', '\t']))
+    };
+    Directive::ALL.iter().find(begins).map_or(Reading::Prose, |directive| Reading::Nearly(*directive))
 }
 
 impl HeaderFlaw {

@@ -18,6 +18,12 @@ use super::outcome::{Cause, Difference, Moved, TableCount};
 use super::resolve::Resolved;
 use crate::format::Format;
 
+/// What stands before the length of a value that was cut.
+pub const CUT: &str = "… (";
+
+/// Bytes of a value that are listed: of a thousand differences, a few dozen megabytes.
+const MOST_SHOWN: usize = 64 * 1024;
+
 /// What the comparison can rest on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -118,8 +124,9 @@ impl<'a> Comparison<'a> {
     }
 
     /// Notes a difference; the place's first words are the document's.
-    pub fn tell(&mut self, difference: Difference) {
+    pub fn tell(&mut self, mut difference: Difference) {
         self.total += 1;
+        [&mut difference.in_file, &mut difference.in_database].into_iter().flatten().for_each(cut);
         if let Some(table) = &difference.table {
             let known = self.format.tables().iter().find(|known| known.name == table);
             if let Some(table) = known {
@@ -485,6 +492,18 @@ pub fn value_text(value: &Value) -> Option<String> {
         Value::Json(text) => Some(text.clone()),
         value => node_of(value).map(|node| text_of(&node)),
     }
+}
+
+/// Cuts a value that is too long to be listed, and says how long it was.
+pub fn cut(text: &mut String) {
+    if text.len() <= MOST_SHOWN {
+        return;
+    }
+    let bytes = text.len();
+    let end = (0..=MOST_SHOWN).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text.truncate(end);
+    text.push_str(&format!("{CUT}{bytes} bytes in all)"));
+    text.shrink_to_fit();
 }
 
 /// A row as one JSON object.

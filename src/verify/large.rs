@@ -235,7 +235,7 @@ impl Flow<'_> {
                 }
             }
         });
-        Ok((resolve(connection, format, rows, &texts, &held)?, own))
+        Ok((resolve(self.judge, connection, rows, &texts, &held)?, own))
     }
 
     /// The database's side, in the document's order: what the ledger names, then what else stands

@@ -7,7 +7,7 @@
 //!
 //! Nothing here calls the decoder, and nothing that the ledger says is believed: it says where to
 //! look. `judge` compares one document, `batch` asks the database for many at once, `run` wires the
-//! threads, `suspects` looks again at what may be on its way, `census` and `orphans` find rows that
+//! threads, `suspects` and `fresh` look at what may be on its way, `census` and `orphans` find rows that
 //! no document has.
 
 mod account;
@@ -16,6 +16,7 @@ mod census;
 mod compare;
 mod database_only;
 mod explain;
+mod fresh;
 mod guards;
 mod history;
 mod ids;

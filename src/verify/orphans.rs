@@ -10,19 +10,17 @@ use crate::format::proof::HeldFile;
 use crate::format::Format;
 use crate::ledger::{unpack_ids, uuids, LedgerDocument};
 use crate::model::ledger::{documents as d, residue as r, DOCUMENTS, RESIDUE};
-use crate::model::{
-    ids, Anchor, Class, Document, DocumentKind, Instant, Kind, Membership, RelPath, Row, SourceFile, Table, Value,
-};
+use crate::model::{ids, Anchor, Document, DocumentKind, Instant, Kind, RelPath, Row, SourceFile, Table, Value};
 use crate::target::{select_all, Connection, Filter, TargetError};
 
 use super::account::{Account, Order};
 use super::batch::Judge;
 use super::census::Census;
-use super::compare::{row_text, same_value, value_text};
+use super::compare::{cut, row_text, same_value, value_text};
+use super::fresh;
 use super::outcome::{Cause, Difference, Moved, Verdict};
-use super::run::Job;
+use super::run::{Job, VerifyError};
 use super::stored;
-use super::suspects::files_now;
 
 /// Rows that are looked at together.
 const CHUNK: usize = 1_000;
@@ -33,11 +31,24 @@ const JUDGED: usize = 64;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Orphan {
     table: &'static Table,
-    row: Row,
+    id: Uuid,
+    /// Its natural key's first value, where that is a text.
+    key: Option<String>,
+    /// The row, for the list; of so many orphans only as will be listed.
+    shown: Option<String>,
     /// The document that it would belong to, by the row that this would stand in.
     group: Uuid,
     /// Of a placeholder: how it is not what it should be.
     differences: Vec<Difference>,
+}
+
+impl Orphan {
+    fn new(table: &'static Table, row: &Row, group: Uuid) -> Orphan {
+        let key = table.natural_key.first().and_then(|at| row.0[*at].as_text()).map(str::to_owned);
+        let mut shown = row_text(table, row);
+        cut(&mut shown);
+        Orphan { table, id: row.id(), key, shown: Some(shown), group, differences: Vec::new() }
+    }
 }
 
 /// Orphans, and when they were found.
@@ -63,14 +74,15 @@ pub fn find(
 }
 
 /// Looks at the orphans once more when whatever was on its way must have come, and counts those that
-/// are left.
+/// are left. `started`: when the walk began.
 pub fn settle(
     job: &Job,
     judge: &Judge,
     connection: &mut dyn Connection,
     orphans: Orphans,
+    started: Instant,
     account: &mut Account,
-) -> Result<(), TargetError> {
+) -> Result<(), VerifyError> {
     let Orphans { found, since } = orphans;
     if found.is_empty() {
         return Ok(());
@@ -80,16 +92,24 @@ pub fn settle(
     let mut left: Vec<Orphan> = Vec::new();
     let mut of_table: BTreeMap<&'static str, (&'static Table, Vec<Uuid>)> = BTreeMap::new();
     for orphan in found.iter().filter(|orphan| orphan.differences.is_empty()) {
-        of_table.entry(orphan.table.name).or_insert((orphan.table, Vec::new())).1.push(orphan.row.id());
+        of_table.entry(orphan.table.name).or_insert((orphan.table, Vec::new())).1.push(orphan.id);
     }
     let stand_ins: HashSet<Uuid> =
-        found.iter().filter(|orphan| !orphan.differences.is_empty()).map(|orphan| orphan.row.id()).collect();
+        found.iter().filter(|orphan| !orphan.differences.is_empty()).map(|orphan| orphan.id).collect();
     if !stand_ins.is_empty() {
         let still = placeholders(job, connection, None, job.format.tables())?;
-        left.extend(still.into_iter().filter(|orphan| stand_ins.contains(&orphan.row.id())));
+        left.extend(still.into_iter().filter(|orphan| stand_ins.contains(&orphan.id)));
     }
     for (table, ids) in of_table.into_values() {
         left.extend(without_owner(job, judge, connection, table, &ids)?);
+    }
+    if left.iter().any(|orphan| orphan.differences.is_empty()) {
+        let lag = i64::try_from(job.options.max_lag.as_micros()).unwrap_or(i64::MAX);
+        let since = Instant(started.0.saturating_sub(lag));
+        let lacking = left.iter().filter(|orphan| orphan.differences.is_empty());
+        let rows = lacking.map(|orphan| (orphan.table.name, orphan.id)).collect();
+        let owned = fresh::owned(job, judge, connection, since, &rows)?;
+        left.retain(|orphan| !owned.contains(&(orphan.table.name, orphan.id)));
     }
     tell(job, left, account);
     Ok(())
@@ -97,30 +117,29 @@ pub fn settle(
 
 /// One document a group, its own row first.
 fn tell(job: &Job, orphans: Vec<Orphan>, account: &mut Account) {
-    let mut groups: BTreeMap<(&'static str, Uuid), Vec<(&'static Table, Row)>> = BTreeMap::new();
+    let mut groups: BTreeMap<(&'static str, Uuid), Vec<Orphan>> = BTreeMap::new();
     let mut number = 0;
     for orphan in orphans {
         if orphan.differences.is_empty() {
             let kind = kind_of(job.format, orphan.table).name;
-            groups.entry((kind, orphan.group)).or_default().push((orphan.table, orphan.row));
+            groups.entry((kind, orphan.group)).or_default().push(orphan);
         } else {
             account.differences(Order(Order::LAST, number), orphan.differences);
             number += 1;
         }
     }
     for ((kind, group), rows) in groups {
-        let own = rows.iter().find(|(_, row)| row.id() == group);
-        let key = own.and_then(|(table, row)| table.natural_key.first().and_then(|at| row.0[*at].as_text()));
-        let document = ids::document(kind, key.unwrap_or(&group.to_string()));
-        let name = key.map_or_else(|| group.to_string(), str::to_owned);
+        let own = rows.iter().find(|orphan| orphan.id == group);
+        let name = own.and_then(|orphan| orphan.key.clone()).unwrap_or_else(|| group.to_string());
+        let document = ids::document(kind, &name);
         let differences = rows
-            .iter()
-            .map(|(table, row)| Difference {
+            .into_iter()
+            .map(|orphan| Difference {
                 document,
-                row: Some(row.id()),
-                in_database: Some(row_text(table, row)),
+                row: Some(orphan.id),
+                in_database: orphan.shown,
                 detail: Some("no document has this row".into()),
-                ..blank(job.format, table, Cause::ExtraRow)
+                ..blank(job.format, orphan.table, Cause::ExtraRow)
             })
             .collect();
         account.only_in_database(Order(Order::LAST, number), kind, document, name, differences);
@@ -185,13 +204,15 @@ fn without_owner(
             let unreadable = anchor.is_some_and(|anchor| owned.unreadable.contains(&anchor));
             if !unreadable && !owned.rows.contains(&row.id()) {
                 let group = anchor.unwrap_or(row.id());
-                orphans.push(Orphan { table, row, group, differences: Vec::new() });
+                let mut orphan = Orphan::new(table, &row, group);
+                orphan.shown = orphan.shown.filter(|_| orphans.len() < job.options.max_differences);
+                orphans.push(orphan);
             }
         }
     }
     // A row that stands elsewhere than its document, or below nothing, is told with its document.
     let named = named_by_residue(connection, &orphans)?;
-    orphans.retain(|orphan| !named.contains(&orphan.row.id()));
+    orphans.retain(|orphan| !named.contains(&orphan.id));
     Ok(orphans)
 }
 
@@ -201,7 +222,7 @@ fn named_by_residue(connection: &mut dyn Connection, orphans: &[Orphan]) -> Resu
     if orphans.is_empty() {
         return Ok(named);
     }
-    let wanted: HashSet<Uuid> = orphans.iter().map(|orphan| orphan.row.id()).collect();
+    let wanted: HashSet<Uuid> = orphans.iter().map(|orphan| orphan.id).collect();
     connection.scan(&RESIDUE, &[r::ROW_IDS], &mut |values| {
         let ids = unpack_ids(values[0].as_bytes().unwrap_or_default());
         named.extend(ids.filter(|id| wanted.contains(id)));
@@ -247,7 +268,7 @@ fn rows_of_owners(
     for row in select_all(connection, anchor_table, &Filter::In { column: 0, values: &uuids(anchors) })? {
         let known = keys.remove(&row.id()).unwrap_or_default();
         for path in homes(job.format, anchor_table, &kinds, &row, known) {
-            for document in found_at(job, &path).into_iter().filter(|document| kinds.contains(&document.kind)) {
+            for document in judge.found_at(&path).into_iter().filter(|document| kinds.contains(&document.kind)) {
                 documents.entry(document.id).or_insert((row.id(), document));
             }
         }
@@ -255,7 +276,7 @@ fn rows_of_owners(
     let mut owned = Owned::default();
     let documents: Vec<(Uuid, Document)> = documents.into_values().collect();
     for chunk in documents.chunks(JUDGED) {
-        let now = |(anchor, document): &(Uuid, Document)| (*anchor, files_now(job, document));
+        let now = |(anchor, document): &(Uuid, Document)| (*anchor, judge.files_now(document));
         let (there, gone): (Vec<_>, Vec<_>) = chunk.iter().map(now).partition(|(_, it)| !it.files.is_empty());
         // Of a document without files, all that the ledger names is told.
         let ids: Vec<Uuid> = gone.iter().map(|(_, document)| document.id).collect();
@@ -297,21 +318,6 @@ fn homes(
         }
     }
     paths
-}
-
-/// The document of which a path is a file, if it is there.
-fn found_at(job: &Job, path: &RelPath) -> Option<Document> {
-    job.source.join(path.as_path()).symlink_metadata().ok()?;
-    let documents = |member: Membership| {
-        let file = SourceFile { path: path.clone(), role: member.role, size: 0, modified: Instant(0) };
-        let id = ids::document(member.kind.name, &member.key);
-        Document { kind: member.kind, key: member.key, id, files: vec![file] }
-    };
-    match job.format.classify(path) {
-        Class::Document(member) => Some(documents(member)),
-        Class::ByShape { object, .. } => Some(documents(object)),
-        Class::NotMigrated { .. } => None,
-    }
 }
 
 /// The row that stands for the document that has this row.
@@ -374,7 +380,7 @@ fn placeholders(
                     census.note(table.name, row.id());
                 }
                 if let Some(differences) = not_a_placeholder(format, table, kind, row, &documents) {
-                    wrong.push(Orphan { table, row: row.clone(), group: row.id(), differences });
+                    wrong.push(Orphan { differences, ..Orphan::new(table, row, row.id()) });
                 }
             }
         }

@@ -10,6 +10,7 @@ use crate::model::ledger::{documents as d, DOCUMENTS};
 use crate::model::{ids, Missing, Reference, Table, Value};
 use crate::target::{select_all, Connection, Filter, TargetError};
 
+use super::batch::Judge;
 use super::stored::Rows;
 
 /// References of a batch, resolved.
@@ -46,14 +47,15 @@ pub fn table_of(format: &dyn Format, reference: Reference) -> &'static Table {
 
 /// Finds what the texts mean: the row of the document with this key (it may have been adopted
 /// under another id), else the row under the derived id, else the row with this natural key, and
-/// a placeholder last. `held`: ids that columns hold now, to see whether they are there.
+/// a placeholder last. The file of somebody whom nothing of this finds may say who he is. `held`: ids that columns hold now, to see whether they are there.
 pub fn resolve(
+    judge: &Judge,
     connection: &mut dyn Connection,
-    format: &dyn Format,
     rows: &mut Rows,
     wanted: &BTreeSet<(&'static str, String)>,
     held: &BTreeSet<(&'static str, Uuid)>,
 ) -> Result<Resolved, TargetError> {
+    let format = judge.format;
     let mut resolved = Resolved::default();
     let kinds: BTreeSet<&'static str> =
         wanted.iter().map(|(kind, _)| *kind).chain(held.iter().map(|(kind, _)| *kind)).collect();
@@ -94,7 +96,13 @@ pub fn resolve(
                 .or(under_id.filter(real))
                 .or(by_key.get(text).copied())
                 .or(under_id.filter(there));
-            let placeholder = row.is_some_and(is_placeholder);
+            let row = match row {
+                None => judge.row_by_file(connection, rows, kind, &format.reference_key(kind, text))?,
+                row => row,
+            };
+            let placeholder =
+                row.is_some_and(|id| rows.get(table, id).is_some_and(|row| format.is_placeholder(table, row)));
+            resolved.there.extend(row.map(|id| (kind, id)));
             resolved.means.insert((kind, text.clone()), Meaning { row, placeholder });
         }
         resolved.there.extend(all.iter().filter(|id| rows.get(table, **id).is_some()).map(|id| (kind, *id)));

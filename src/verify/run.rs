@@ -167,7 +167,7 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
     // The first snapshot is not needed any more, and an old one keeps the server from tidying up.
     let mut reader = readers.swap_remove(0);
     drop(readers);
-    for (order, settled) in suspects.settle(job, &judge, &mut *reader, taken)? {
+    suspects.settle(job, &judge, &mut *reader, taken, &mut |order, settled| {
         match settled {
             Settled::Judged(checked, guard) => {
                 keep(leaves.as_ref(), &checked)?;
@@ -177,9 +177,10 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
             }
             Settled::Gone(files) => forget(&mut account.files, files),
         }
-    }
+        Ok(())
+    })?;
     if let Some(orphans) = orphans {
-        super::orphans::settle(job, &judge, &mut *reader, orphans, &mut account)?;
+        super::orphans::settle(job, &judge, &mut *reader, orphans, started, &mut account)?;
     }
     stopped(job)?;
     let receipt = leaves.map(Leaves::finish).transpose()?;
@@ -450,6 +451,12 @@ fn conclusion(options: &Options, account: &Account) -> Conclusion {
     }
     if documents.agreed + documents.different + documents.stale + documents.missing + documents.only_in_database == 0 {
         return Conclusion::NotChecked("no document could be compared".into());
+    }
+    if documents.only_in_database == documents.found && account.files.in_documents == 0 {
+        let found = documents.found;
+        return Conclusion::NotChecked(format!(
+            "the source has no file of a document, and the database has {found} documents: is it the right directory?"
+        ));
     }
     if documents.unsettled as f64 > options.max_unsettled * documents.found as f64 {
         let (unsettled, found) = (documents.unsettled, documents.found);

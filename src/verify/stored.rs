@@ -106,8 +106,15 @@ pub fn of_documents(
 }
 
 fn note_seal(stored: &mut Stored, table: &'static str, row: &Row) {
-    if !is_sealed(row) {
-        stored.forged.push((table, "the row is not what transload wrote: its seal is broken".into()));
+    stored.forged.extend(seal_fault(row).map(|fault| (table, fault.to_owned())));
+}
+
+/// What is wrong with the seal of a ledger's row.
+pub fn seal_fault(row: &Row) -> Option<&'static str> {
+    match Seal::of(row) {
+        Seal::Right => None,
+        Seal::Broken => Some("the row is not what transload wrote: its seal is broken"),
+        Seal::Missing => Some("the row has no seal: one from before there were seals gets it from `migrate`"),
     }
 }
 
@@ -269,7 +276,7 @@ fn each(
     Ok(())
 }
 
-/// Whether a row may be what transload wrote: it has its seal, or is from before there were any.
+/// Whether a row is what transload wrote.
 pub fn is_sealed(row: &Row) -> bool {
-    Seal::of(row) != Seal::Broken
+    Seal::of(row) == Seal::Right
 }

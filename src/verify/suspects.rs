@@ -10,14 +10,14 @@
 //! moved in the document; or at once where nothing can be on its way: the file was written longer
 //! ago than that, and the rows are what was loaded.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant as Clock};
 
 use uuid::Uuid;
 
 use crate::ledger::extent::Guard;
-use crate::model::{Class, Document, Instant, Membership, SourceFile};
-use crate::source::{shape_of, FileContent, Reading, Shape};
+use crate::model::{Document, Instant};
+use crate::source::{FileContent, Reading};
 use crate::target::{Connection, TargetError};
 
 use super::account::Order;
@@ -81,7 +81,16 @@ impl Suspect {
             versions: Vec::new(),
         };
         suspect.note_standing(now);
+        suspect.forget();
         suspect
+    }
+
+    /// Forgets what the next look finds again: many suspects may wait for it.
+    fn forget(&mut self) {
+        let judged = &mut self.checked.judged;
+        (judged.differences, judged.tables) = Default::default();
+        self.checked.accounted = Vec::new();
+        self.checked.leaves = Both::default();
     }
 
     /// Of a document of which the walk has not seen a file.
@@ -161,15 +170,16 @@ impl Suspects {
         self.open.iter().map(|suspect| suspect.checked.document.id)
     }
 
-    /// Looks at all of them until each is settled. `taken`: when the reader's state was.
+    /// Looks at all of them until each is settled, and gives each to `take` then. `taken`: when the
+    /// reader's state was.
     pub fn settle(
         mut self,
         job: &Job,
         judge: &Judge,
         reader: &mut dyn Connection,
         taken: Clock,
-    ) -> Result<BTreeMap<Order, Settled>, VerifyError> {
-        let mut settled = BTreeMap::new();
+        take: &mut dyn FnMut(Order, Settled) -> Result<(), VerifyError>,
+    ) -> Result<(), VerifyError> {
         let mut looks = Looks { job, judge, taken, remembered: 0 };
         for round in 0.. {
             if self.open.is_empty() {
@@ -196,10 +206,13 @@ impl Suspects {
                                 let wanted = job.options.guards
                                     && matches!(verdict, Verdict::Different | Verdict::Stale | Verdict::Missing);
                                 let guard = if wanted { guards::of(judge, reader, &checked)? } else { None };
-                                settled.insert(order, Settled::Judged(checked, guard));
+                                take(order, Settled::Judged(checked, guard))?;
                             }
-                            Ok(gone) => drop(settled.insert(order, gone)),
-                            Err(suspect) => left.push(*suspect),
+                            Ok(gone) => take(order, gone)?,
+                            Err(mut suspect) => {
+                                suspect.forget();
+                                left.push(*suspect);
+                            }
                         }
                     }
                     (job.tick)(&job.progress.snapshot());
@@ -207,7 +220,7 @@ impl Suspects {
                 self.open = std::mem::take(&mut left);
             }
         }
-        Ok(settled)
+        Ok(())
     }
 }
 
@@ -253,7 +266,7 @@ impl Looks<'_> {
         }
         let (mut documents, mut readings, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (at, suspect) in suspects.iter_mut().enumerate() {
-            let document = files_now(self.job, &suspect.checked.document);
+            let document = self.judge.files_now(&suspect.checked.document);
             if against == Against::Before && (document.files.is_empty() || !has_changed(suspect, &document)) {
                 continue;
             }
@@ -383,38 +396,6 @@ fn copied(reading: &Reading) -> Option<Reading> {
     };
     let files = reading.files.iter().map(file).collect::<Option<Vec<_>>>()?;
     Some(Reading { files, digest: reading.digest })
-}
-
-/// The document with the files that it has now.
-pub fn files_now(job: &Job, document: &Document) -> Document {
-    let mut files: Vec<SourceFile> = Vec::new();
-    for path in job.format.siblings(document) {
-        let full = job.source.join(path.as_path());
-        let metadata = match job.options.follow_links {
-            true => full.metadata(),
-            false => full.symlink_metadata(),
-        };
-        let Ok(metadata) = metadata else { continue };
-        if !metadata.is_file() {
-            continue;
-        }
-        let is_own = |member: &Membership| *member.kind == *document.kind && member.key == document.key;
-        let member = match job.format.classify(&path) {
-            Class::Document(member) => Some(member),
-            Class::ByShape { object, otherwise } => match shape_of(&full, job.options.follow_links) {
-                Shape::Object => Some(object),
-                Shape::Other => Some(otherwise),
-            },
-            Class::NotMigrated { .. } => None,
-        };
-        let Some(member) = member.filter(is_own) else { continue };
-        if files.iter().any(|file| file.role == member.role) {
-            continue; // Another file's document claims the same.
-        }
-        let modified = metadata.modified().map_or(Instant(0), Instant::from_system_time);
-        files.push(SourceFile { path, role: member.role, size: metadata.len(), modified });
-    }
-    Document { files, ..document.clone() }
 }
 
 /// All files of a suspect are gone: does the database still have it?

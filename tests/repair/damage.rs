@@ -82,6 +82,30 @@ pub fn edited_values_are_put_back(bench: &Bench) {
     );
 }
 
+pub fn lost_rows_are_put_back(bench: &Bench) {
+    each(
+        bench,
+        &[
+            (&["DELETE FROM messages WHERE content = 'two'"], &["chat_sessions/c1.json"], &[]),
+            (&["DELETE FROM messages WHERE content LIKE 'message %'"], &["chat_sessions/long.json"], &[]),
+            // Its messages go with it.
+            (&["DELETE FROM chat_sessions WHERE chat_id = 'long'"], &["chat_sessions/long.json"], &[]),
+            (
+                &["DELETE FROM user_memory WHERE key IN ('color', 'shape')"],
+                &["memory/ada.json", "memory/clerk_ada.json"],
+                &[],
+            ),
+            (&["DELETE FROM system_logs"], &["logs/info.log"], &[]),
+            // The memory goes with her, and her chats lose her; they have her again with her.
+            (
+                &["DELETE FROM users WHERE name = 'Ada'"],
+                &["memory/ada.json", "memory/clerk_ada.json", "users/ada.json"],
+                &["2 update chat_sessions"],
+            ),
+        ],
+    );
+}
+
 pub fn rows_of_others_go_and_are_saved(bench: &Bench) {
     let insert = "INSERT INTO messages (id, chat_session_id, role, content, sequence_number) SELECT";
     let chat = "FROM chat_sessions WHERE chat_id = 'c1'";

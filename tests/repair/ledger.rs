@@ -1,6 +1,6 @@
 //! Rows of the ledger that are lost or not what transload wrote.
 
-use crate::bench::{told, Bench};
+use crate::bench::{counted, told, Bench};
 
 const OF_C1: &str = "(SELECT id FROM ledger.documents WHERE doc_key = 'c1')";
 
@@ -54,6 +54,43 @@ pub fn lost_rows_of_the_ledger_are_written_again(bench: &Bench) {
     }
     let differences = bench.verify();
     assert_eq!(differences.differences, 0, "{:?}", differences.listed_differences);
+}
+
+pub fn edited_rows_of_the_ledger_are_written_again(bench: &Bench) {
+    let before = bench.migrated();
+    let zeros = if bench.world.is_sqlite() { "zeroblob(32)" } else { "decode(repeat('00', 32), 'hex')" };
+    let none = if bench.world.is_sqlite() { "x''" } else { "''::bytea" };
+    let documents = |set: &str| format!("UPDATE ledger.documents SET {set} WHERE doc_key = 'c1'");
+    let residue = |set: &str| format!("UPDATE ledger.residue SET {set} WHERE document_id = {OF_C1} AND part = 1");
+    for sql in [
+        documents("bytes = bytes + 1"),
+        documents("kind = 'nothing'"),
+        documents("base_time = '2001-01-01T00:00:00.000000Z'"),
+        documents(&format!("digest = {zeros}")),
+        documents("files = '[]'"),
+        documents("files = '[{\"path\":\"chat_sessions/c2.json\"}]'"),
+        documents("notes = '[{\"code\":\"adopted\",\"pointer\":\"\"}]'"),
+        documents("row_id = NULL"),
+        documents("reference = 'bob'"),
+        documents("bytes = -1"),
+        documents("seal = NULL"),
+        residue("seal = NULL"),
+        residue("data = NULL"),
+        residue("data = '{\"rows\":[]}'"),
+        residue("table_name = 'users'"),
+        residue("table_name = 'nothing'"),
+        residue("part = 7"),
+        residue(&format!("row_ids = {none}, row_digests = {none}")),
+    ] {
+        bench.world.execute(&sql);
+        let report = bench.repair();
+        assert_eq!(told(&report), ["chat_sessions/c1.json: repaired"], "{sql}");
+        bench.content().assert_is(&before, &sql);
+        let table = if sql.starts_with("UPDATE ledger.documents") { "documents" } else { "residue" };
+        let action = if table == "documents" { "update" } else { "delete" };
+        assert_eq!(counted(&bench.saved(&report)), [format!("1 {action} {table}")], "{sql}");
+    }
+    assert_eq!(bench.verify().differences, 0);
 }
 
 pub fn a_forged_ledger_harms_no_other_document(bench: &Bench) {

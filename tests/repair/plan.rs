@@ -1,6 +1,6 @@
 //! A repair that is only planned, and one that has nothing to do.
 
-use transload::pipeline::{Action, Mode};
+use transload::pipeline::{Action, Mode, RepairOutcome};
 
 use crate::bench::{told, Bench};
 use crate::world::assert_same;
@@ -34,4 +34,26 @@ pub fn a_plan_changes_nothing_and_says_what_would_be_done(bench: &Bench) {
     assert_eq!(rows, [messages(Action::Insert), messages(Action::Update), messages(Action::Delete)]);
     assert_eq!(c1.changes.len(), 3);
     assert_eq!(bench.saved(&real).len(), 2);
+}
+
+pub fn a_second_repair_does_nothing(bench: &Bench) {
+    bench.migrated();
+    bench.world.execute("UPDATE messages SET content = 'x' WHERE content = 'two'");
+    bench.world.execute("DELETE FROM users WHERE name = 'Ada'");
+    let stale = bench.guards();
+    let told_first = told(&bench.repair());
+    assert_eq!(told_first.len(), 4);
+    let before = bench.world.dump();
+    let second = bench.repair_with(bench.guards(), Mode::Real);
+    assert_eq!(told(&second), [""; 0]);
+    assert!(second.account.repairs.len() > 10);
+    assert_eq!((second.account.summary.rows, &second.saved), (0, &None));
+    assert_same(&bench.world.dump(), &before);
+    // With the guards of the first comparison, too. By now this chat has its user again.
+    let third = bench.repair_with(stale, Mode::Real);
+    let mut changed: Vec<String> = told_first.iter().map(|told| told.replace("repaired", "changed")).collect();
+    changed.insert(1, "chat_sessions/c3.json: changed".into());
+    assert_eq!(told(&third), changed);
+    assert!(third.account.repairs.iter().all(|it| it.outcome != RepairOutcome::Repaired));
+    assert_same(&bench.world.dump(), &before);
 }

@@ -111,12 +111,19 @@ impl Place {
 
     /// Starts `migrate` as somebody would who has a few settings of his own.
     pub fn start(&self, source: &Path, database: &Database, settings: &[&str]) -> Running {
+        self.start_verb("migrate", source, database, settings)
+    }
+
+    /// As [`Place::start`], another of the program's verbs. Temporary files go to `temporary`.
+    pub fn start_verb(&self, verb: &str, source: &Path, database: &Database, settings: &[&str]) -> Running {
         self.runs.set(self.runs.get() + 1);
         let log = self.path(&format!("log_{}", self.runs.get()));
         let out = File::create(&log).expect("a file can be made");
         let mut command = Command::new(env!("CARGO_BIN_EXE_transload"));
-        command.current_dir(self.directory.path()).env_clear();
-        command.arg("migrate").arg(source).arg("--db").arg(&database.url).arg("--quiet").args(settings);
+        let temporary = self.path("temporary");
+        fs::create_dir_all(&temporary).expect("a directory can be made");
+        command.current_dir(self.directory.path()).env_clear().env("TMPDIR", temporary);
+        command.arg(verb).arg(source).arg("--db").arg(&database.url).arg("--quiet").args(settings);
         command.stdin(Stdio::null()).stdout(out.try_clone().expect("one more descriptor")).stderr(out);
         let child = command.spawn().expect("the program starts");
         Running { child, started: Instant::now(), log }

@@ -41,15 +41,18 @@ pub fn run(args: &LintArgs, config: &Config) -> Result<Exit, Failure> {
     Ok(Exit::of_leftovers(findings.iter().any(Finding::is_error)))
 }
 
-/// A paragraph a file; what to do is said once for findings of one rule that follow each other.
+/// A paragraph a file, errors first, then rule by rule; what to do is said once for findings that
+/// follow each other.
 fn write(out: &mut dyn Write, directory: &Path, set: &MigrationSet, findings: &[Finding]) -> io::Result<()> {
     for of_file in findings.chunk_by(|a, b| a.file == b.file) {
-        for (at, finding) in of_file.iter().enumerate() {
+        let mut by_rule: Vec<&Finding> = of_file.iter().collect();
+        by_rule.sort_by_key(|finding| (finding.rule.severity, finding.rule.number));
+        for (at, finding) in by_rule.iter().enumerate() {
             let rule = finding.rule;
             let (severity, number, name) = (rule.severity.name(), rule.number, rule.name);
             let message = escape_controls(&finding.message);
             writeln!(out, "{}: {severity} {number} {name}: {message}", place(directory, finding))?;
-            let next = of_file.get(at + 1);
+            let next = by_rule.get(at + 1);
             if next.is_none_or(|next| next.rule != rule || next.help != finding.help) {
                 writeln!(out, "    help: {}", escape_controls(&finding.help))?;
             }
@@ -89,9 +92,10 @@ fn counts(findings: &[Finding]) -> (usize, usize) {
     (errors, findings.len() - errors)
 }
 
-/// The JSON.
+/// The JSON. A new member leaves its version as it is; one that goes or changes its meaning does not.
 #[derive(Serialize)]
 struct Shown<'f> {
+    version: u32,
     directory: String,
     dialect: &'static str,
     files: usize,
@@ -127,6 +131,7 @@ impl<'f> Shown<'f> {
             help: &finding.help,
         };
         Shown {
+            version: 1,
             directory: directory.display().to_string(),
             dialect: set.dialect.name(),
             files: set.files.len(),

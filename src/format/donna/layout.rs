@@ -71,7 +71,11 @@ pub fn siblings(document: &Document) -> Vec<RelPath> {
 pub fn homes(table: &Table, row: &Row) -> Vec<RelPath> {
     let key = |name: &str| table.column(name).and_then(|at| row.0[at].as_text()).map(str::to_owned);
     let stems: Vec<String> = if *table == tables::USERS {
-        let keys = [Some(row.id().to_string()), key("clerk_id")];
+        let named = match &row.0[0] {
+            Value::Reference(user) => Some(user.clone()).filter(|user| !user.contains('/')),
+            _ => Some(row.id().to_string()),
+        };
+        let keys = [named, key("clerk_id")];
         keys.into_iter().flatten().map(|key| format!("users/{key}")).collect()
     } else if *table == tables::CHAT_SESSIONS {
         let chats = |key: String| match key.contains('/') {

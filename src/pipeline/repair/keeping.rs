@@ -61,7 +61,7 @@ impl<'a, 's> Keeping<'a, 's> {
     fn keep(&mut self, table: &Table, action: Action, row: &Row) -> Result<(), TargetError> {
         match table.owner {
             Owner::Application => self.count(table, action, row),
-            Owner::Ledger if Seal::of(row) == Seal::Broken => {}
+            Owner::Ledger if Seal::of(row) != Seal::Right => {}
             Owner::Ledger => return Ok(()),
         }
         self.saving.row(table, action, row).map_err(not_saved)
@@ -159,7 +159,7 @@ impl Connection for Keeping<'_, '_> {
         if table.owner == Owner::Ledger {
             let mut edited = Vec::new();
             self.inner.select(table, filter, &mut |row| {
-                edited.extend(Some(row).filter(|row| Seal::of(row) == Seal::Broken));
+                edited.extend(Some(row).filter(|row| Seal::of(row) != Seal::Right));
                 ControlFlow::Continue(())
             })?;
             edited.iter().try_for_each(|row| self.keep(table, Action::Delete, row))?;

@@ -390,7 +390,7 @@ impl Attempt<'_> {
             }
         }
         for (kind, references) in by_kind {
-            let changed = settle_waiting(self.connection, self.env.format, kind, &references)?;
+            let changed = settle_waiting(self.connection, self.env.format, kind, &references, &|_| false)?;
             if let Some(first) = done.first_mut() {
                 changed.into_iter().for_each(|(table, count)| first.add_rows(table, count));
             }

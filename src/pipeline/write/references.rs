@@ -67,18 +67,23 @@ pub fn fill(
 }
 
 /// Points the documents that wait for one of these references at what it means now. Returns the
-/// rows changed, by table. A row that was edited in the database meanwhile is left alone.
+/// rows changed, by table. A row that was edited in the database meanwhile is left alone, and so are
+/// the documents that `comes` knows: their own turn is still to come.
 pub fn settle_waiting(
     connection: &mut dyn Connection,
     format: &dyn Format,
     kind: &'static str,
     references: &BTreeSet<String>,
+    comes: &dyn Fn(Uuid) -> bool,
 ) -> Result<BTreeMap<&'static str, u64>, TargetError> {
     let mut changed = BTreeMap::new();
     let keys: BTreeSet<String> = references.iter().map(|reference| format.reference_key(kind, reference)).collect();
     let values: Vec<Value> = keys.iter().cloned().map(Value::Text).collect();
     let mut waiting = ledger::documents_by(connection, d::REFERENCE, &values)?;
     waiting.retain(|document| {
+        if comes(document.id) {
+            return false;
+        }
         // To write it anew would seal what somebody else made of it.
         let is_sound = document.seal != Seal::Broken;
         if !is_sound {
@@ -154,7 +159,7 @@ fn settle(
             rows_in(connection, table, 0, &uuids(&row_ids))?.into_iter().map(|row| (row.id(), row)).collect();
         let taken = taken_keys(connection, table, column, means)?;
         let mut packed = Packed::with_capacity(row_ids.len());
-        let mut updates = Vec::new();
+        let (mut updates, mut restored) = (Vec::new(), Vec::new());
         for (id, recorded) in row_ids.iter().zip(recorded.chunks_exact(digest::ROW_DIGEST)) {
             let mut now: [u8; digest::ROW_DIGEST] = recorded.try_into().expect("chunks have this length");
             if let Some(row) = live.get(id) {
@@ -162,6 +167,9 @@ fn settle(
                 settled.0[column] = means.map_or(Value::Null, Value::Uuid);
                 if settled == *row {
                     // It points there already.
+                } else if digest::row(row) != now && digest::row(&settled) == now {
+                    // It lost this reference, and nothing else, when what it refers to was deleted.
+                    restored.push(settled);
                 } else if digest::row(row) != now {
                     tracing::warn!(document = %document.key, "a reference is not settled: its row was edited");
                 } else if taken.contains(&natural_key(table, column, &settled)) {
@@ -175,6 +183,10 @@ fn settle(
                 }
             }
             packed.push(*id, now);
+        }
+        if !restored.is_empty() {
+            connection.update(table, &restored)?;
+            *changed.entry(table.name).or_default() += restored.len() as u64;
         }
         if !updates.is_empty() {
             let data = part.0[r::DATA].as_text().map(str::to_owned);

@@ -50,6 +50,10 @@ impl<'a> Repairs<'a> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
+    fn is_pending(&self, document: Uuid) -> bool {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).contains(&document)
+    }
+
     /// Whether a row with a derived id, which is not the document's by its files nor by its
     /// residue, may be another document's: one that names it, or one that is still to come and may
     /// have lost its residue.
@@ -227,7 +231,7 @@ fn work(env: &Env, repairs: &Repairs, keeping: &mut Keeping, item: &Item, guard:
         Err(stopped) => return stopped.into_work(),
     };
     let was_rejected = drop_rejects(keeping, item)?;
-    settle(env, keeping, item, references, texts)?;
+    settle(env, repairs, keeping, item, references, texts)?;
     let done = keeping.done();
     if done.rows.is_empty() && !was_rejected && done.parts == parts_before && is_same(&document, &done.document) {
         return Ok(if left == 0 { Work::Equal } else { Work::Changed(LEFT) });
@@ -356,7 +360,7 @@ fn reject(env: &Env, connection: &mut dyn Connection, rejected: &Rejected) -> Re
     let held = rows_in(connection, &REJECTS, rj::DOCUMENT_ID, &[Value::Uuid(reject.document)])?;
     let as_it_is = |row: &Row| {
         let held = LedgerReject::from_row(row).ok()?;
-        (held.seal != Seal::Broken && held.is_same(&reject)).then(|| held.accepted.is_some())
+        (held.seal == Seal::Right && held.is_same(&reject)).then(|| held.accepted.is_some())
     };
     match held.first() {
         Some(row) => match as_it_is(row) {
@@ -374,9 +378,11 @@ fn drop_rejects(connection: &mut dyn Connection, item: &Item) -> Result<bool, Ta
     Ok(connection.delete(&REJECTS, &Filter::In { column: rj::DOCUMENT_ID, values: &ids })? > 0)
 }
 
-/// Documents that wait for this one, or refer to it by a key that it had or has.
+/// Points documents at this one that wait for it, or refer to it by a key that it had or has, and that
+/// are not to be repaired themselves.
 fn settle(
     env: &Env,
+    repairs: &Repairs,
     connection: &mut dyn Connection,
     item: &Item,
     mut references: References,
@@ -399,7 +405,7 @@ fn settle(
         by_kind.entry(kind).or_default().insert(text);
     }
     for (kind, texts) in by_kind {
-        settle_waiting(connection, env.format, kind, &texts)?;
+        settle_waiting(connection, env.format, kind, &texts, &|document| repairs.is_pending(document))?;
     }
     Ok(())
 }

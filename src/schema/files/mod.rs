@@ -5,6 +5,8 @@
 
 mod name;
 mod set;
+#[cfg(test)]
+mod tests;
 
 pub use name::{check_name, leading_number, FileKind, NameFlaw};
 pub use set::{FilesError, MigrationSet, Retired, SnapshotFile, Stray, StrayReason};

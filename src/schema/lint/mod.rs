@@ -8,6 +8,8 @@ mod finding;
 mod rule;
 mod rules;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod world;
 
 pub use docs::table;

@@ -118,7 +118,11 @@ rules! {
         "a directory declares the schema of every version or of none; one that is missing would go unchecked",
         "`0001.json` is there and `0002.json` is not",
         "`transload schema snapshot` writes it from a scratch database";
-    SNAPSHOT_ALONE = "4.5" "snapshot-alone" Warning:
+    SNAPSHOT_STALE = "4.5" "snapshot-stale" Error:
+        "a snapshot of other statements declares another schema than the file makes",
+        "`0002.json` was written before `0002_b.sql` was changed",
+        "`transload schema snapshot` writes it anew from a scratch database; review and commit it";
+    SNAPSHOT_ALONE = "4.6" "snapshot-alone" Warning:
         "it declares a version that nothing makes",
         "`0007.json` without a file 0007",
         "remove it, or bring the migration back";

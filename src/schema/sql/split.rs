@@ -84,9 +84,9 @@ impl Nest {
             TokenKind::Word => {
                 let is = |keyword| token.is_word(text, keyword);
                 self.body |= is("BEGIN");
-                if is("ATOMIC") && last.is_some_and(|last| last.is_word(text, "BEGIN")) && makes_routine(text, before) {
-                    self.blocks += 1;
-                } else if self.blocks > 0 && is("CASE") {
+                let begins =
+                    is("ATOMIC") && last.is_some_and(|last| last.is_word(text, "BEGIN")) && makes_routine(text, before);
+                if begins || self.blocks > 0 && is("CASE") {
                     self.blocks += 1;
                 } else if self.blocks > 0 && is("END") {
                     self.blocks -= 1;

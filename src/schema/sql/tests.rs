@@ -273,3 +273,46 @@ proptest! {
         prop_assert_eq!(statements(&text, Sqlite), pieces);
     }
 }
+
+/// What SQLite's own `sqlite3_complete` says: whether a text ends with a whole statement.
+fn is_complete(text: &str) -> bool {
+    let text = std::ffi::CString::new(text).expect("no NUL");
+    // SAFETY: the text ends in NUL and outlives the call, which only reads it.
+    unsafe { rusqlite::ffi::sqlite3_complete(text.as_ptr()) != 0 }
+}
+
+/// What statements of SQLite end with, and what only looks like that.
+fn endings() -> impl Strategy<Value = String> {
+    let parts = vec![
+        "CREATE TRIGGER t AFTER INSERT ON a BEGIN",
+        "CREATE TEMP TRIGGER t AFTER UPDATE ON a BEGIN",
+        "CREATE TEMPORARY TABLE",
+        "CREATE",
+        "SELECT",
+        "CASE",
+        "END",
+        "end",
+        ";",
+        "';'",
+        "\"END;\"",
+        "[;]",
+        "`;`",
+        "-- ;\n",
+        "/* ; */",
+        "x",
+        "1",
+        "(",
+        "END_",
+    ];
+    proptest::collection::vec(proptest::sample::select(parts), 0..30).prop_map(|parts| parts.join(" "))
+}
+
+proptest! {
+    #[test]
+    fn sqlite_sees_the_same_ends(text in endings()) {
+        let tokens = lex(&text, Sqlite);
+        let ended = tokens.iter().rev().find(|token| !token.is_trivia()).is_some_and(|token| token.kind == Semicolon);
+        let whole = split(&text, &tokens, Sqlite).last().is_none_or(|statement| statement.terminated);
+        prop_assert_eq!(ended && whole, is_complete(&text));
+    }
+}

@@ -125,17 +125,18 @@ impl Token {
     }
 
     /// The name that it is, as the catalogue has it: PostgreSQL folds what has no quotes to small
-    /// letters. SQLite tells no capitals apart, so all of its names are folded here.
+    /// letters, those of ASCII only. SQLite tells such capitals apart nowhere, so all of its names are
+    /// folded here.
     pub fn name(&self, text: &str, dialect: Dialect) -> Option<String> {
         let whole = self.text(text);
         let name = match self.kind {
-            TokenKind::Word => return Some(whole.to_lowercase()),
+            TokenKind::Word => return Some(whole.to_ascii_lowercase()),
             TokenKind::QuotedName => unquoted(whole, self.closed),
             _ => return None,
         };
         Some(match dialect {
             Dialect::Postgres => name,
-            Dialect::Sqlite => name.to_lowercase(),
+            Dialect::Sqlite => name.to_ascii_lowercase(),
         })
     }
 

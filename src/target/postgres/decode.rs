@@ -96,7 +96,7 @@ pub fn value(actual: &Type, raw: &[u8]) -> Option<Value> {
 }
 
 fn text(raw: &[u8]) -> Option<String> {
-    String::from_utf8(raw.to_vec()).ok()
+    simdutf8::basic::from_utf8(raw).ok().map(str::to_owned)
 }
 
 /// The infinities of other programs' rows have no instant and come as text.

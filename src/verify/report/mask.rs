@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::model::figures::thousands;
+use crate::verify::compare::CUT;
 use crate::verify::outcome::{Difference, Outcome};
 
 /// The outcome without values: of every difference if `all`, else of the documents whose keys and
@@ -30,7 +31,8 @@ fn mask(difference: &mut Difference) {
 
 /// Of JSON text. No length where it would tell the value.
 fn type_and_length(json: &str) -> String {
-    let bytes = || thousands(json.len() as u64);
+    let whole = json.rsplit_once(CUT).and_then(|(_, rest)| rest.strip_suffix(" bytes in all)")?.parse().ok());
+    let bytes = || thousands(whole.unwrap_or(json.len() as u64));
     match json.as_bytes().first() {
         Some(b'"') => match serde_json::from_str::<String>(json) {
             Ok(text) => format!("text of {} characters", thousands(text.chars().count() as u64)),
@@ -58,6 +60,7 @@ mod tests {
             ("\"\\ud800\"", "text of 8 bytes"),
             ("{\"a\":1}", "object of 7 bytes"),
             ("[]", "list of 2 bytes"),
+            ("\"gehei… (70000 bytes in all)", "text of 70,000 bytes"),
             ("true", "true or false"),
             ("false", "true or false"),
             ("null", "null"),

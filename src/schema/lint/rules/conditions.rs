@@ -1,10 +1,12 @@
 //! What depends on what is there: conditions, swallowed errors, and rows.
 
+use std::collections::BTreeMap;
+
 use crate::schema::lint::finding::Findings;
 use crate::schema::lint::rule::{CONDITIONAL, INSERTS_DATA, SWALLOWS_ERROR};
 use crate::schema::lint::shape::{Shape, Source};
 use crate::schema::lint::View;
-use crate::schema::sql::TokenKind;
+use crate::schema::sql::{Place, TokenKind};
 
 /// Where a database says what is there.
 const CATALOGUE: [&str; 8] = [
@@ -19,6 +21,8 @@ const CATALOGUE: [&str; 8] = [
 ];
 
 pub fn check(view: &View<'_>, found: &mut Findings<'_>) {
+    // By table: a dump has a statement a row.
+    let mut rows: BTreeMap<String, (Place, usize)> = BTreeMap::new();
     for statement in view.statements {
         let place = statement.place();
         match &statement.shape {
@@ -31,11 +35,9 @@ pub fn check(view: &View<'_>, found: &mut Findings<'_>) {
                 }
             }
             Shape::Insert(insert) if matches!(insert.source, Source::Constants) => {
-                found.at(&INSERTS_DATA, place, format!("it writes rows into `{}`", insert.table.shown()));
+                rows.entry(insert.table.shown()).or_insert((place, 0)).1 += 1;
             }
-            Shape::CopyFrom(table) => {
-                found.at(&INSERTS_DATA, place, format!("it writes rows into `{}`", table.shown()));
-            }
+            Shape::CopyFrom(table) => rows.entry(table.shown()).or_insert((place, 0)).1 += 1,
             Shape::Insert(_) | Shape::Update(_) | Shape::Delete { .. } => {
                 let asks = statement.tokens().iter().find(|token| {
                     token.kind == TokenKind::Word && CATALOGUE.iter().any(|name| token.is_word(view.text(), name))
@@ -50,5 +52,12 @@ pub fn check(view: &View<'_>, found: &mut Findings<'_>) {
             }
             _ => {}
         }
+    }
+    for (table, (place, count)) in rows {
+        let more = match count {
+            1 => String::new(),
+            count => format!(" ({count} statements)"),
+        };
+        found.at(&INSERTS_DATA, place, format!("it writes rows into `{table}`{more}"));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::schema::lint::finding::Findings;
 use crate::schema::lint::rule::NOT_IN_DIALECT;
-use crate::schema::lint::shape::{has, Action, Create, Shape};
+use crate::schema::lint::shape::{Action, Create, Shape};
 use crate::schema::lint::View;
 use crate::schema::sql::Dialect;
 
@@ -57,11 +57,11 @@ pub fn check(view: &View<'_>, found: &mut Findings<'_>) {
                     found.at(&NOT_IN_DIALECT, *place, format!("{} has no `{what}`", dialect.title())).set_help(help);
                 }
             }
-            Shape::Drop(drop) if dialect == Dialect::Sqlite => {
-                if drop.cascade || drop.concurrently || drop.names.len() > 1 {
-                    let message = "SQLite drops one object at a time, without CASCADE and CONCURRENTLY";
-                    found.at(&NOT_IN_DIALECT, statement.place(), message);
-                }
+            Shape::Drop(drop)
+                if dialect == Dialect::Sqlite && (drop.cascade || drop.concurrently || drop.names.len() > 1) =>
+            {
+                let message = "SQLite drops one object at a time, without CASCADE and CONCURRENTLY";
+                found.at(&NOT_IN_DIALECT, statement.place(), message);
             }
             Shape::Insert(_) if dialect == Dialect::Postgres => {
                 let text = view.text();
@@ -80,9 +80,6 @@ pub fn check(view: &View<'_>, found: &mut Findings<'_>) {
                 let help = "write `GENERATED ALWAYS AS IDENTITY`";
                 found.at(&NOT_IN_DIALECT, token.place(), "PostgreSQL has no `AUTOINCREMENT`").set_help(help);
             }
-        } else if has(view.text(), statement.tokens(), &["TYPE", "USING"]) {
-            // No statement of SQLite's has these words in a row.
-            found.at(&NOT_IN_DIALECT, statement.place(), "SQLite has no `TYPE USING`");
         }
     }
 }

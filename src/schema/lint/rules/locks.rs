@@ -27,10 +27,12 @@ pub fn check(view: &View<'_>, found: &mut Findings<'_>) {
             Shape::Other if postgres && statement.begins_with(view.text(), "CLUSTER") => {
                 found.at(&REWRITES_OR_SCANS, place, "`CLUSTER` rewrites the table");
             }
-            Shape::Other if postgres && statement.begins_with(view.text(), "VACUUM") => {
-                if has(view.text(), statement.tokens(), &["FULL"]) {
-                    found.at(&REWRITES_OR_SCANS, place, "`VACUUM FULL` rewrites the table");
-                }
+            Shape::Other
+                if postgres
+                    && statement.begins_with(view.text(), "VACUUM")
+                    && has(view.text(), statement.tokens(), &["FULL"]) =>
+            {
+                found.at(&REWRITES_OR_SCANS, place, "`VACUUM FULL` rewrites the table");
             }
             _ => {}
         }

@@ -77,7 +77,8 @@ fn dropped(view: &View<'_>, at: usize, drop: &DropObjects, fresh: &Fresh) -> Opt
         let is_table = drop.kind == "TABLE";
         !(is_table && (fresh.has(name) || rebuild::is_rebuilt(view.statements, at, name)))
     })?;
-    let what = format!("{} {}", drop.kind, lost.shown());
+    let by = if drop.kind == "OWNED" { "BY " } else { "" };
+    let what = format!("{} {by}{}", drop.kind, lost.shown());
     if HOLD_DATA.contains(&drop.kind.as_str()) {
         return Some(format!("`DROP {what}` takes the data along"));
     }

@@ -1,24 +1,62 @@
-//! A directory declares the schema of every version or of none.
+//! A directory declares the schema of every version or of none, each from the file as it is now.
 
-use crate::schema::files::MigrationSet;
-use crate::schema::lint::rule::{NO_SNAPSHOTS, SNAPSHOT_ALONE, SNAPSHOT_MISSING};
+use serde::Deserialize;
+
+use crate::schema::files::{MigrationFile, MigrationSet, SnapshotFile};
+use crate::schema::lint::rule::{NO_SNAPSHOTS, SNAPSHOT_ALONE, SNAPSHOT_MISSING, SNAPSHOT_STALE};
 use crate::schema::lint::Finding;
+
+/// What a snapshot says of where it comes from.
+#[derive(Deserialize)]
+struct Origin {
+    number: u32,
+    dialect: String,
+    /// The token checksum of its migration, in hexadecimal digits.
+    tokens: String,
+}
 
 pub fn check(set: &MigrationSet, findings: &mut Vec<Finding>) {
     if !set.declares_snapshots() {
         findings.push(Finding::new(&NO_SNAPSHOTS, "", None, "the schema of no version is declared"));
         return;
     }
+    let command = format!("`transload schema snapshot {}`", set.origin);
     for file in set.files.iter().filter(|file| set.snapshot(file.number).is_none()) {
         let number = file.number;
         let message = format!("`{number:04}.json` is missing, and other versions have theirs");
-        findings.push(Finding::new(&SNAPSHOT_MISSING, &file.file, None, message).with_help(format!(
-            "`transload schema snapshot {}` writes it from a scratch database; review and commit it",
-            set.origin
-        )));
+        let help = format!("{command} writes it from a scratch database; review and commit it");
+        findings.push(Finding::new(&SNAPSHOT_MISSING, &file.file, None, message).with_help(help));
     }
-    for snapshot in set.snapshots.iter().filter(|snapshot| set.by_number(snapshot.number).is_none()) {
-        let message = format!("there is no migration {:04}", snapshot.number);
-        findings.push(Finding::new(&SNAPSHOT_ALONE, &snapshot.file, None, message));
+    for (at, snapshot) in set.snapshots.iter().enumerate() {
+        let Some(file) = set.by_number(snapshot.number) else {
+            let message = format!("there is no migration {:04}", snapshot.number);
+            findings.push(Finding::new(&SNAPSHOT_ALONE, &snapshot.file, None, message));
+            continue;
+        };
+        let twin = set.snapshots[..at].iter().find(|other| other.number == snapshot.number);
+        if let Some(twin) = twin {
+            let message = format!("`{}` declares the same version", twin.file);
+            let finding = Finding::new(&SNAPSHOT_STALE, &snapshot.file, None, message);
+            findings.push(finding.with_help("remove one of them"));
+        } else if let Some(message) = stale(set, file, snapshot) {
+            let help = format!("{command} writes it anew from a scratch database; review and commit it");
+            findings.push(Finding::new(&SNAPSHOT_STALE, &snapshot.file, None, message).with_help(help));
+        }
+    }
+}
+
+/// Why a snapshot is none of this file.
+fn stale(set: &MigrationSet, file: &MigrationFile, snapshot: &SnapshotFile) -> Option<String> {
+    let origin: Origin = match serde_json::from_slice(&snapshot.bytes) {
+        Ok(origin) => origin,
+        Err(error) => return Some(format!("it is no declared schema: {error}")),
+    };
+    let tokens: String = file.token_checksum().iter().map(|byte| format!("{byte:02x}")).collect();
+    if origin.number != file.number {
+        Some(format!("it declares version {:04}", origin.number))
+    } else if origin.dialect != set.dialect.name() {
+        Some(format!("it was made from SQL for {}", origin.dialect))
+    } else {
+        (origin.tokens != tokens).then(|| format!("it was made from other statements than `{}` has", file.file))
     }
 }

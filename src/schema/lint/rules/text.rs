@@ -33,10 +33,12 @@ fn token_is_sound(view: &View<'_>, token: &Token, found: &mut Findings<'_>) {
                 TokenKind::QuotedName => "the quoted name",
                 _ => "the text",
             };
-            found.at(&BROKEN_QUOTING, token.place(), format!("{what} that begins here is never closed"));
+            let message = format!("{what} that begins here is never closed");
+            found.at(&BROKEN_QUOTING, token.place(), message).set_help("close it; within quotes, write a quote twice");
         }
         TokenKind::Unknown => {
-            found.at(&BROKEN_QUOTING, token.place(), format!("{text:?} means nothing here"));
+            let help = "take it out, or put quotes around what it belongs to";
+            found.at(&BROKEN_QUOTING, token.place(), format!("{text:?} means nothing here")).set_help(help);
         }
         // Databases take such characters for letters.
         TokenKind::Word => {
@@ -98,19 +100,30 @@ fn client(view: &View<'_>, statement: &Shaped<'_>, found: &mut Findings<'_>) {
         }
     }
     let mut brackets = 0usize;
-    for pair in tokens.windows(2) {
+    for (at, pair) in tokens.windows(2).enumerate() {
         brackets += usize::from(pair[0].is_operator(text, "["));
         brackets = brackets.saturating_sub(usize::from(pair[0].is_operator(text, "]")));
         let names =
             matches!(pair[1].kind, TokenKind::Word | TokenKind::QuotedName | TokenKind::Text(TextForm::Standard));
-        if pair[0].is_operator(text, ":") && pair[0].end == pair[1].start && brackets == 0 && names {
+        let glued = pair[0].is_operator(text, ":") && pair[0].end == pair[1].start;
+        // In JSON_OBJECT('a':b) a colon stands between two values.
+        let between =
+            at.checked_sub(1).is_some_and(|at| ends_value(&tokens[at])) || has(text, tokens, &["JSON_OBJECT"]);
+        if glued && names && brackets == 0 && !between {
             let message = format!("`:{}` is a variable of psql", pair[1].text(text));
             found.at(&CLIENT_COMMAND, pair[0].place(), message).set_help("write its value");
         }
     }
 }
 
-const POSTGRES: [&str; 54] = [
+fn ends_value(token: &Token) -> bool {
+    matches!(
+        token.kind,
+        TokenKind::Text(_) | TokenKind::QuotedName | TokenKind::Number | TokenKind::Parameter | TokenKind::Close
+    )
+}
+
+const POSTGRES: [&str; 53] = [
     "ABORT",
     "ALTER",
     "ANALYZE",
@@ -148,7 +161,6 @@ const POSTGRES: [&str; 54] = [
     "REFRESH",
     "REINDEX",
     "RELEASE",
-    "REPACK",
     "RESET",
     "REVOKE",
     "ROLLBACK",

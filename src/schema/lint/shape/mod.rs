@@ -140,6 +140,9 @@ fn drop_objects(cursor: &mut Cursor<'_>) -> DropObjects {
     let kind = kind(cursor);
     let concurrently = cursor.eat("CONCURRENTLY");
     let if_exists = cursor.eat_all(&["IF", "EXISTS"]);
+    if kind == "OWNED" {
+        cursor.eat("BY");
+    }
     let names = cursor.names();
     let cascade = has(cursor.text, cursor.rest(), &["CASCADE"]);
     DropObjects { kind, names, if_exists, cascade, concurrently }
@@ -160,7 +163,12 @@ pub fn is_query(sql: &str, dialect: Dialect) -> bool {
     let tokens = lex(sql, dialect);
     let statements = split(sql, &tokens, dialect);
     match statements.as_slice() {
-        [only] => matches!(shape(sql, dialect, &only.tokens), Shape::Query) && tokens.iter().all(|token| token.closed),
+        [only] => {
+            // EXPLAIN may run what it explains.
+            let asks = ["SELECT", "VALUES", "WITH"].iter().any(|verb| only.tokens[0].is_word(sql, verb));
+            let looks = matches!(shape(sql, dialect, &only.tokens), Shape::Query);
+            asks && looks && tokens.iter().all(|token| token.closed)
+        }
         _ => false,
     }
 }
