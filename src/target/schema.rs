@@ -42,9 +42,6 @@ pub trait SchemaSession: Connection {
 
     /// What [`Watch::blockers`] knows this connection by.
     fn process(&mut self) -> Result<i64, TargetError>;
-
-    /// The database's name and version, e.g. `PostgreSQL 15.4`.
-    fn version(&mut self) -> Result<String, TargetError>;
 }
 
 /// How the transaction of a migration begins.

@@ -29,6 +29,7 @@ impl Work {
         let dir = args.dir()?;
         let target = engine::target(config)?;
         let dialect = Dialect::by_name(target.capabilities().dialect).expect("every target has a dialect");
+        check_dialect(dir, dialect)?;
         let set = MigrationSet::read(dir, dialect)
             .map_err(|error| Failure::new(error).with_hint("give the directory that holds the NNNN_name.sql files"))?;
         let name = match &args.set {
@@ -76,6 +77,19 @@ impl From<&Allow> for Allowed {
             with: allow.with.clone(),
             until: None,
         }
+    }
+}
+
+/// A directory that is called as one database is not for another.
+fn check_dialect(directory: &Path, dialect: Dialect) -> Result<(), Failure> {
+    let whole = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    match whole.file_name().and_then(|name| name.to_str()).and_then(Dialect::by_name) {
+        Some(other) if other != dialect => {
+            let message =
+                format!("`{}` is for {}, and the database is {}", directory.display(), other.title(), dialect.title());
+            Err(Failure::usage(message, Some("name the database with --db URL, or another directory".to_owned())))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -138,5 +152,12 @@ mod tests {
         assert_eq!(name("/no/such/app").as_deref(), Some("app"));
         assert_eq!(name("/no/such/app/postgres/").as_deref(), Some("app"));
         assert_eq!(name("/"), None);
+    }
+
+    #[test]
+    fn a_directory_for_one_database_is_not_taken_to_another() {
+        assert!(check_dialect(Path::new("/no/such/postgres"), Dialect::Postgres).is_ok());
+        assert!(check_dialect(Path::new("/no/such/app"), Dialect::Postgres).is_ok());
+        assert!(check_dialect(Path::new("/no/such/sqlite"), Dialect::Postgres).is_err());
     }
 }

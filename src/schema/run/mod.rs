@@ -113,6 +113,10 @@ pub struct Outcome {
 pub fn apply(job: &Job) -> Result<Outcome, RunError> {
     with_log(job, |log| {
         let declared = declared(job.set)?;
+        if !job.target.exists() {
+            // What is refused leaves no file behind.
+            lint_steps(job, &plan(job.set, &[], &job.allowed)?)?;
+        }
         let mut runner = Runner::open(job, declared, log)?;
         runner.apply()
     })
@@ -145,6 +149,22 @@ pub fn rollback(job: &Job) -> Result<Outcome, RunError> {
 /// The declared schemas of a set; none where it declares none.
 pub fn declared(set: &MigrationSet) -> Result<Declared, Refusal> {
     Declared::of(set).map_err(|source| Refusal::Snapshot { origin: set.origin.clone(), source })
+}
+
+/// Of files that were applied already it is too late to say anything.
+fn lint_steps(job: &Job, plan: &Plan) -> Result<(), RunError> {
+    let is_step = |file: &str| plan.steps.iter().any(|step| step.file == file);
+    let found = if job.lint { lint(job.set) } else { Vec::new() };
+    match found.into_iter().find(|finding| finding.is_error() && is_step(&finding.file)) {
+        None => Ok(()),
+        Some(finding) => Err(RunError::Rule {
+            line: finding.place.map(|place| place.line),
+            rule: finding.rule.number,
+            message: finding.message,
+            help: finding.help,
+            file: finding.file,
+        }),
+    }
 }
 
 /// Opens the log, runs `work`, and notes its failure in the log.
@@ -234,7 +254,7 @@ impl<'r, 'a> Runner<'r, 'a> {
         if first.steps.is_empty() && first.reworded.is_empty() {
             return Ok(());
         }
-        self.lint(&first)?;
+        lint_steps(self.job, &first)?;
         if !self.declared.snapshots.is_empty() {
             let found = reader.catalogue(self.job.owner)?;
             self.check_before(&history, &found, first.steps.first().copied())?;
@@ -245,22 +265,6 @@ impl<'r, 'a> Runner<'r, 'a> {
 
     fn history(&mut self) -> Result<History, RunError> {
         Ok(History::read(&mut *self.session, self.job.set.dialect)?)
-    }
-
-    /// Of files that were applied already it is too late to say anything.
-    fn lint(&self, plan: &Plan) -> Result<(), RunError> {
-        let is_step = |file: &str| plan.steps.iter().any(|step| step.file == file);
-        let found = if self.job.lint { lint(self.job.set) } else { Vec::new() };
-        match found.into_iter().find(|finding| finding.is_error() && is_step(&finding.file)) {
-            None => Ok(()),
-            Some(finding) => Err(RunError::Rule {
-                line: finding.place.map(|place| place.line),
-                rule: finding.rule.number,
-                message: finding.message,
-                help: finding.help,
-                file: finding.file,
-            }),
-        }
     }
 
     /// Makes the bookkeeping where there is none.

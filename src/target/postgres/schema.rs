@@ -164,12 +164,4 @@ impl SchemaSession for PgConnection {
             |session, _| Ok(i64::from(session.client.query_one("SELECT pg_backend_pid()", &[])?.get::<_, i32>(0))),
         )
     }
-
-    fn version(&mut self) -> Result<String, TargetError> {
-        let version: String = self.run(
-            || "cannot ask for the server's version".into(),
-            |session, _| Ok(session.client.query_one("SELECT current_setting('server_version')", &[])?.get(0)),
-        )?;
-        Ok(format!("PostgreSQL {}", version.split(' ').next().unwrap_or(&version)))
-    }
 }

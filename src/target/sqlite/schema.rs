@@ -213,8 +213,4 @@ impl SchemaSession for SqliteConnection {
     fn process(&mut self) -> Result<i64, TargetError> {
         Ok(i64::from(std::process::id()))
     }
-
-    fn version(&mut self) -> Result<String, TargetError> {
-        Ok(format!("SQLite {}", rusqlite::version()))
-    }
 }
