@@ -39,14 +39,7 @@ fn declare(site: &Site, name: &str, file: &str, text: &str) {
     assert!(there == text, "{path:?} is not what its migrations make; TRANSLOAD_TEST_WRITE=1 writes it");
 }
 
-fn job<'a>(
-    site: &Site,
-    set: &'a MigrationSet,
-    target: &'a dyn transload::target::Target,
-    owner: Owner,
-    stop: &'a Stop,
-) -> Job<'a> {
-    let _ = site;
+fn job<'a>(set: &'a MigrationSet, target: &'a dyn transload::target::Target, owner: Owner, stop: &'a Stop) -> Job<'a> {
     Job {
         target,
         set,
@@ -65,7 +58,6 @@ fn job<'a>(
 
 fn the_declared_schemas_are_what_the_migrations_make(site: &Site) {
     let target = content::target(&site.url);
-    // SQLite's file must be there to have a scratch database beside it.
     for (name, owner) in OWN {
         let built = build(&*target, &set(site, name), owner, "a test").expect("it can be built");
         assert!(built.len() >= 2);
@@ -86,7 +78,7 @@ fn the_runner_takes_them_like_any_others(site: &Site) {
     let stop = Stop::new();
     for (name, owner) in OWN {
         let set = set(site, name);
-        let outcome = run::apply(&Job { name, ..job(site, &set, &*target, owner, &stop) })
+        let outcome = run::apply(&Job { name, ..job(&set, &*target, owner, &stop) })
             .unwrap_or_else(|error| panic!("{name}: {}", error.to_lines()));
         assert_eq!(outcome.done.len(), set.files.len());
         for done in outcome.done {

@@ -120,7 +120,7 @@ pub fn check_files(set: &MigrationSet) -> Result<(), Refusal> {
     if set.files.is_empty() {
         return Err(Refusal::Empty { origin: set.origin.clone() });
     }
-    for pair in set.files.windows(2).filter(|pair| pair[0].number == pair[1].number) {
+    if let Some(pair) = set.files.windows(2).find(|pair| pair[0].number == pair[1].number) {
         return Err(Refusal::Duplicate { first: pair[0].file.clone(), second: pair[1].file.clone() });
     }
     set.files.iter().try_for_each(|file| check_header(set, file))
@@ -356,7 +356,7 @@ mod tests {
     fn the_file_that_undoes_the_last_one_is_found() {
         let set = set(&[("0001_one.sql", ONE), ("0002_no.sql", "-- ROLLBACK OF: 0001_one.sql\nDROP TABLE one;")]);
         let one = recorded("0001_one.sql", ONE);
-        assert_eq!(undoing(&set, &[one.clone()]).map(|file| file.number), Some(2));
+        assert_eq!(undoing(&set, std::slice::from_ref(&one)).map(|file| file.number), Some(2));
         assert_eq!(undoing(&set, &[]), None);
     }
 }

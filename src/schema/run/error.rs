@@ -57,7 +57,7 @@ pub enum RunError {
         statement: usize,
         line: u32,
         column: u32,
-        source: StatementError,
+        source: Box<StatementError>,
         /// Who was in the way.
         blockers: Vec<String>,
         /// Whether it ran outside of a transaction.
@@ -66,7 +66,7 @@ pub enum RunError {
     #[error("statement {statement} of `{file}` (line {line}) ended the migration's transaction: {fate}; nothing was recorded")]
     Ended { file: String, statement: usize, line: u32, fate: Fate },
     #[error("the post-condition of `{file}` in line {line} cannot be checked: {}", left(*alone))]
-    EnsureFailed { file: String, line: u32, alone: bool, source: StatementError },
+    EnsureFailed { file: String, line: u32, alone: bool, source: Box<StatementError> },
     #[error("the post-condition of `{file}` in line {line} does not hold: {}", left(*alone))]
     EnsureFalse { file: String, line: u32, query: String, alone: bool },
     #[error("`{file}` does not make the schema that is declared for it: {}", left(*alone))]

@@ -146,7 +146,7 @@ impl Runner<'_, '_> {
                 statement: at + 1,
                 line: place.line,
                 column: place.column,
-                source,
+                source: Box::new(source),
                 blockers: Vec::new(),
                 alone,
             }
@@ -176,7 +176,9 @@ impl Runner<'_, '_> {
                     let query = ensure.sql.split_whitespace().collect::<Vec<_>>().join(" ");
                     return Err(RunError::EnsureFalse { file: name, line, query, alone });
                 }
-                Err(source) => return Err(RunError::EnsureFailed { file: name, line, alone, source }),
+                Err(source) => {
+                    return Err(RunError::EnsureFailed { file: name, line, alone, source: Box::new(source) })
+                }
             }
         }
         let mut against = Vec::new();
@@ -267,8 +269,8 @@ impl Runner<'_, '_> {
             return error;
         }
         let entries = self.log.as_mut().and_then(|log| log::read(&mut **log).ok()).map(|read| read.entries);
-        let others = entries.into_iter().flatten().filter(|entry| entry.by != self.job.by);
-        let last = others.last().filter(|entry| entry.event == Event::Begun);
+        let mut others = entries.into_iter().flatten().filter(|entry| entry.by != self.job.by);
+        let last = others.next_back().filter(|entry| entry.event == Event::Begun);
         let (holder, since) = match last {
             Some(entry) => (entry.by, entry.at),
             None => ("another program".to_owned(), "an unknown time".to_owned()),

@@ -140,9 +140,8 @@ impl SchemaSession for PgConnection {
         let result = self.aside("the query failed", |session, schemas| {
             let path = path(session, schemas, owner)?;
             session.client.execute(SET_PATH, &[&path])?;
-            let rows = session.client.query(query, &[]).map_err(|error| {
-                offset = offset_of(&error, query);
-                error
+            let rows = session.client.query(query, &[]).inspect_err(|error| {
+                offset = offset_of(error, query);
             })?;
             Ok(match rows.as_slice() {
                 [row] if row.len() == 1 && *row.columns()[0].type_() == Type::BOOL => {
