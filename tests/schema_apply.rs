@@ -347,7 +347,7 @@ fn whoever_holds_a_table_is_named_and_the_run_ends_after_four_tries() {
     site.run(&["apply", "app", "--to", "1"]).expect(0);
     let mut holder = server::connect(&site.url);
     holder.batch_execute("SET application_name = 'a_report'; BEGIN; SELECT * FROM users").unwrap();
-    site.files("app", &[("0002_phone.sql", &PHONE.replace("0001", "0001"))]);
+    site.files("app", &[("0002_phone.sql", PHONE)]);
     fs::remove_file(site.place.path("app/0002_posts.sql")).unwrap();
     fs::remove_file(site.place.path("app/0003_phone.sql")).unwrap();
     let said = refused(&site, &["app", "--lock-timeout", "0.5"]);

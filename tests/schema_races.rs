@@ -56,7 +56,7 @@ fn start(site: &Site, url: &str) -> Child {
 /// A database of its own for every round.
 fn round(site: &Site, number: usize) -> Site {
     let url = match site.dialect {
-        "sqlite" => format!("sqlite:{}", site.place.path(&format!("round_{number}.db")).display()),
+        "sqlite" => format!("sqlite:{}", site.place.path(format!("round_{number}.db")).display()),
         _ => server::fresh_database(),
     };
     let place = support::cli::Workplace::new();
@@ -121,9 +121,7 @@ fn kills_leave_a_recorded_version(site: &Site) {
         child.kill().expect("it is our child");
         child.wait().expect("it is our child");
         let after = format!("after a kill at {place:.3} of {whole:?}");
-        if round.dialect == "postgres" || round.place.path("app").exists() {
-            wait_for_no_lock(&round);
-        }
+        wait_for_no_lock(&round);
         let at = assert_is_a_version(&round, &after);
         partial += usize::from(at > 0 && at < versions);
         let again = round.run(&["apply", "app"]);

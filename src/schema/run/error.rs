@@ -73,7 +73,7 @@ pub enum RunError {
     Differs { file: String, comparison: Comparison, alone: bool },
     #[error("`{file}` would lose rows: {}; it was undone", lost.join("; "))]
     LostRows { file: String, lost: Vec<String> },
-    #[error("`{file}` cannot be committed")]
+    #[error("`{file}` {}", uncommitted(source))]
     Commit { file: String, source: TargetError },
     #[error("cannot begin `{file}`")]
     Begin { file: String, source: TargetError },
@@ -88,6 +88,14 @@ fn left(alone: bool) -> &'static str {
     match alone {
         true => "it ran outside of a transaction, so what it did stays; it was not recorded",
         false => "it was undone",
+    }
+}
+
+/// A connection that is lost at the wrong moment takes the answer along.
+fn uncommitted(error: &TargetError) -> &'static str {
+    match error.kind {
+        TargetErrorKind::Lost => "may have been committed or not: the connection was lost meanwhile",
+        _ => "cannot be committed: it was undone",
     }
 }
 
@@ -175,6 +183,9 @@ impl RunError {
             RunError::Statement { source, .. } | RunError::EnsureFailed { source, .. } => {
                 let usual = || "correct the file, and run the same command again".to_owned();
                 source.error.hint.clone().unwrap_or_else(usual)
+            }
+            RunError::Commit { source, .. } if source.kind == TargetErrorKind::Lost => {
+                "run the same command again: it sees which, and goes on from there".into()
             }
             RunError::Ended { .. } => {
                 "take BEGIN, COMMIT and ROLLBACK out of the file: each file is one transaction anyway; \

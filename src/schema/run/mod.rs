@@ -7,21 +7,21 @@
 //! The plan is made again for every file, within its transaction: so nothing that another run did
 //! meanwhile is done twice, and what a kill leaves behind is always a recorded version.
 
+mod alone;
 mod baseline;
 mod error;
 mod file;
+mod job;
 mod reading;
 mod watched;
 
 pub use baseline::{baseline, Baselined};
 pub use error::{Fate, RunError};
+pub use job::{Done, Job, Outcome, Told, PAUSES};
 use reading::concurrent_index;
 
-use std::time::Duration;
-
-use crate::exec::Stop;
-use crate::model::{Catalogue, Instant, Owner};
-use crate::target::{AttemptLog, Holder, Lock, LockError, SchemaSession, Target, Watch};
+use crate::model::{Catalogue, Instant};
+use crate::target::{AttemptLog, Holder, Lock, LockError, SchemaSession, Watch};
 
 use super::catalogue::{compare, Comparison};
 use super::files::{MigrationFile, MigrationSet};
@@ -30,80 +30,6 @@ use super::lint::lint;
 use super::log::{self, Entry, Event};
 use super::plan::{self, plan, Allowed, Plan, Refusal};
 use super::snapshot::{Declared, Snapshot};
-
-/// The pauses before a migration that waited too long for a lock is tried again.
-pub const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
-
-/// What is to be done, and how.
-pub struct Job<'a> {
-    pub target: &'a dyn Target,
-    pub set: &'a MigrationSet,
-    /// What the set is called in the history.
-    pub name: &'a str,
-    /// Whose schema the files make.
-    pub owner: Owner,
-    pub allowed: Allowed,
-    /// How long to wait for another run.
-    pub wait: Duration,
-    /// How long a statement waits for a lock on a table.
-    pub lock_timeout: Duration,
-    pub pauses: &'a [Duration],
-    /// Whether files that break a rule are refused before anything is done.
-    pub lint: bool,
-    /// Who runs this: program, process, host.
-    pub by: &'a str,
-    pub stop: &'a Stop,
-    pub tell: &'a (dyn Fn(&Told) + Sync),
-}
-
-/// What is worth telling while it happens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told<'a> {
-    Begins {
-        file: &'a str,
-    },
-    /// A file has to wait; it is tried again after the pause.
-    Retries {
-        file: &'a str,
-        pause: Duration,
-        blockers: &'a [String],
-    },
-    /// An index that a failed build left behind was dropped.
-    Dropped {
-        index: &'a str,
-    },
-    Applied {
-        done: &'a Done,
-    },
-}
-
-/// A file that was run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Done {
-    pub number: u32,
-    pub file: String,
-    pub time: Duration,
-    /// Against what it was checked before it was recorded.
-    pub validated: String,
-    /// What is optional and missing.
-    pub warnings: Vec<String>,
-    /// It was found in place, left by a run that was cut off, and only recorded.
-    pub found: bool,
-}
-
-/// What a run came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
-    pub done: Vec<Done>,
-    /// Files whose new comments were accepted.
-    pub reworded: Vec<String>,
-    /// Optional files that nobody asked for.
-    pub left_out: Vec<String>,
-    /// The newest recorded version, if there is one.
-    pub version: Option<u32>,
-    /// Files that a request to stop left undone.
-    pub stopped_before: Option<String>,
-}
 
 /// Brings the database up to date.
 ///
@@ -219,7 +145,12 @@ impl<'r, 'a> Runner<'r, 'a> {
             LockError::Held { .. } => RunError::Held { source: error, waited: job.wait },
             LockError::Target(error) => RunError::Target(error),
         })?;
-        Ok(Runner { job, declared, log, session, watch: job.target.watch()?, lock })
+        // Without it nobody is named, and all else goes on.
+        let watch = job.target.watch().unwrap_or_else(|error| {
+            tracing::warn!(%error, "there is no second connection to see who is in the way");
+            None
+        });
+        Ok(Runner { job, declared, log, session, watch, lock })
     }
 
     fn apply(&mut self) -> Result<Outcome, RunError> {
