@@ -4,6 +4,8 @@
 //! `TRANSLOAD_TEST_REWRITE=1 cargo test --test schema_lint` writes the messages and the table of
 //! rules anew; every line that changes is to be read.
 
+#[path = "schema_lint/reading.rs"]
+mod reading;
 mod support;
 #[path = "schema_lint/truth.rs"]
 mod truth;

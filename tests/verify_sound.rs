@@ -162,7 +162,7 @@ fn a_file_that_cannot_be_read_is_no_difference_and_no_agreement() {
     let data = place.copy_fixture("donna");
     place.run(&["migrate", "data", "--db", "sqlite:app.db", "-q"]).expect(0);
     let path = data.join("chat_sessions/chat_titles.json");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("the tests may do that");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("the tests may do that");
     let arguments = ["verify", "data", "--db", "sqlite:app.db", "-q", "--json", "--max-lag", "50ms"];
     let found = place.run(&arguments).expect(2).json();
     assert_eq!((&found["verdict"], &found["differences"]), (&"not_checked".into(), &0.into()), "{found}");

@@ -111,6 +111,58 @@ fn what_needs_no_transaction_to_lint_fails_within_one_and_all_else_does_not() {
     }
 }
 
+/// What an action on a table `a` means to lint: whether it warns of a rewrite or a scan.
+fn is_warned_of(table: &str, action: &str) -> bool {
+    let (first, second) = (format!("{table};"), format!("ALTER TABLE a {action};"));
+    let files = [("0001_a.sql", first.as_bytes()), ("0002_b.sql", second.as_bytes())];
+    let set = MigrationSet::embedded("made", Dialect::Postgres, files);
+    lint(&set).iter().any(|finding| finding.rule.number == "8.4")
+}
+
+/// The number of the file in which the table stands: another one once it was rewritten.
+fn file_of_a(client: &mut Client) -> u32 {
+    client.query_one("SELECT pg_relation_filenode('a')", &[]).expect("there is a table").get(0)
+}
+
+#[test]
+fn what_rewrites_a_table_of_postgres_is_warned_of_and_what_does_not_is_not() {
+    const TABLE: &str = "CREATE TABLE a (i int, v varchar(20), n numeric(10,2), t text, c char(3), w cidr, d date)";
+    const ACTIONS: [(&str, bool); 24] = [
+        ("ALTER i TYPE bigint", true),
+        ("ALTER i TYPE int4", false),
+        ("ALTER i TYPE text", true),
+        ("ALTER v TYPE varchar(40)", false),
+        ("ALTER v TYPE character varying", false),
+        ("ALTER v TYPE text", false),
+        ("ALTER v SET DATA TYPE varchar(10)", true),
+        ("ALTER v TYPE char(20)", true),
+        ("ALTER n TYPE numeric(12,2)", false),
+        ("ALTER n TYPE numeric", false),
+        ("ALTER n TYPE numeric(12,4)", true),
+        ("ALTER t TYPE varchar", false),
+        ("ALTER t TYPE varchar(40)", true),
+        ("ALTER c TYPE text", true),
+        ("ALTER w TYPE inet", false),
+        ("ALTER d TYPE timestamp", true),
+        ("ADD x text", false),
+        ("ADD x int NOT NULL DEFAULT 7", false),
+        ("ADD x timestamptz DEFAULT now()", false),
+        ("ADD x uuid DEFAULT gen_random_uuid()", true),
+        ("ADD x serial", true),
+        ("ADD x int GENERATED ALWAYS AS IDENTITY", true),
+        ("ADD x int GENERATED ALWAYS AS (i + 1) STORED", true),
+        ("SET UNLOGGED", true),
+    ];
+    let mut client = connect(&fresh_database());
+    for (action, rewrites) in ACTIONS {
+        client.batch_execute(&format!("DROP TABLE IF EXISTS a; {TABLE}; INSERT INTO a (i) VALUES (1)")).expect("made");
+        let before = file_of_a(&mut client);
+        client.batch_execute(&format!("ALTER TABLE a {action}")).expect(action);
+        assert_eq!(before != file_of_a(&mut client), rewrites, "{action}: PostgreSQL");
+        assert_eq!(is_warned_of(TABLE, action), rewrites, "{action}: lint");
+    }
+}
+
 /// Whether SQLite cannot make out a text.
 fn is_unreadable(connection: &rusqlite::Connection, sql: &str) -> bool {
     let said = connection.prepare(sql).err().map(|error| error.to_string()).unwrap_or_default();

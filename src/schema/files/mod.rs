@@ -11,8 +11,6 @@ mod tests;
 pub use name::{check_name, leading_number, FileKind, NameFlaw};
 pub use set::{FilesError, MigrationSet, Retired, SnapshotFile, Stray, StrayReason};
 
-use std::ops::Range;
-
 use super::checksum;
 use super::header::Header;
 use super::sql::{self, Dialect, Statement, Token};
@@ -47,10 +45,6 @@ impl MigrationFile {
     /// A statement's text, without the semicolon.
     pub fn sql(&self, statement: &Statement) -> &str {
         &self.text[statement.range()]
-    }
-
-    pub fn slice(&self, range: Range<usize>) -> &str {
-        &self.text[range]
     }
 
     /// See [`checksum::raw_checksum`].

@@ -35,6 +35,7 @@ pub fn lint(set: &MigrationSet) -> Vec<Finding> {
         let mut found = Findings::of(&file.file);
         rules::header::check(&view, &mut found);
         rules::text::check(&view, &mut found);
+        rules::words::check(&view, &mut found);
         rules::dialect::check(&view, &mut found);
         rules::transaction::check(&view, &mut found);
         rules::settings::check(&view, &mut found);

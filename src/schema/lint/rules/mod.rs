@@ -16,3 +16,4 @@ pub mod snapshots;
 pub mod text;
 pub mod transaction;
 mod types;
+pub mod words;

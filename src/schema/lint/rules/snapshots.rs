@@ -16,11 +16,13 @@ struct Origin {
 }
 
 pub fn check(set: &MigrationSet, findings: &mut Vec<Finding>) {
+    let command = format!("`transload schema snapshot {}`", set.origin);
     if !set.declares_snapshots() {
-        findings.push(Finding::new(&NO_SNAPSHOTS, "", None, "the schema of no version is declared"));
+        let help = format!("{command} writes them from a scratch database; review and commit them");
+        let finding = Finding::new(&NO_SNAPSHOTS, "", None, "the schema of no version is declared");
+        findings.push(finding.with_help(help));
         return;
     }
-    let command = format!("`transload schema snapshot {}`", set.origin);
     for file in set.files.iter().filter(|file| set.snapshot(file.number).is_none()) {
         let number = file.number;
         let message = format!("`{number:04}.json` is missing, and other versions have theirs");
