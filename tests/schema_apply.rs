@@ -320,7 +320,37 @@ fn the_log_tells_every_attempt_and_shows_who_changed_it(site: &Site) {
     assert!(status.stdout.ends_with("the log of attempts was changed at line 2\n"), "{}", status.stdout);
 }
 
+fn what_a_person_marks_in_a_declared_schema_is_minded_and_kept(site: &Site) {
+    let app = site.declared_app();
+    let path = app.join("0003.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut declared: serde_json::Value = serde_json::from_str(&text).unwrap();
+    declared["scope"] = serde_json::json!(["app_*"]);
+    declared["schema"]["tables"]["users"]["indexes"]["users_by_email"]["optional"] = true.into();
+    fs::write(&path, declared.to_string()).unwrap();
+    assert_eq!(site.run(&["snapshot", "app"]).expect(0).stdout.matches("wrote").count(), 1);
+    let kept: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(kept, declared);
+    site.run(&["apply", "app"]).expect(0);
+    site.execute("DROP INDEX users_by_email; CREATE TABLE theirs (id INTEGER);");
+    let said = site.run(&["validate", "app"]).expect(0).stdout;
+    assert_says(
+        &said,
+        &["warning: index `users.users_by_email` is missing", "not part of this schema: table `theirs`"],
+    );
+    site.execute("CREATE TABLE app_more (id INTEGER);");
+    let said = site.run(&["validate", "app"]).expect(1).stdout;
+    assert_says(&said, &["difference: table `app_more` is there and not declared"]);
+    // A later version takes both over.
+    site.files("app", &[("0004_x.sql", "-- WHY: x\nCREATE TABLE app_x (id INTEGER);")]);
+    site.run(&["snapshot", "app"]).expect(0);
+    let next: serde_json::Value = serde_json::from_str(&fs::read_to_string(app.join("0004.json")).unwrap()).unwrap();
+    assert_eq!(next["scope"], declared["scope"]);
+    assert_eq!(next["schema"]["tables"]["users"], declared["schema"]["tables"]["users"]);
+}
+
 on_both!(
+    what_a_person_marks_in_a_declared_schema_is_minded_and_kept,
     a_fresh_database_gets_everything_and_a_second_run_nothing,
     versions_follow_one_another,
     two_sets_keep_apart_and_a_set_is_known_by_its_files,
@@ -526,6 +556,20 @@ fn the_whole_model_of_postgres_is_declared_and_compared() {
         let said = site.run(&["validate", "app"]).expect(1).stdout;
         assert!(said.contains(expected), "after {change}: {said}");
     }
+}
+
+#[test]
+fn a_role_without_rights_is_told_what_to_ask_for() {
+    let private = server::PrivatePostgres::start();
+    let database = private.create_database("app");
+    server::execute(&database, "CREATE ROLE clerk LOGIN; GRANT CREATE ON SCHEMA public TO clerk;");
+    let site = Site { url: private.url_as("clerk", "app"), place: support::cli::Workplace::new(), dialect: "postgres" };
+    site.files("app", &APP);
+    assert_says(&refused(&site, &["app"]), &["cannot create the ledger's schema `transload`", "CREATE SCHEMA"]);
+    assert_says(&site.run(&["snapshot", "app"]).expect(2).stderr, &["cannot make a scratch database", "CREATEDB"]);
+    server::execute(&database, "CREATE SCHEMA transload AUTHORIZATION clerk");
+    site.run(&["apply", "app"]).expect(0);
+    assert_eq!(site.recorded("app"), "1,2,3");
 }
 
 #[test]
