@@ -146,6 +146,14 @@ impl Site {
         ))
     }
 
+    /// How many locks of runs there are on a PostgreSQL database.
+    pub fn locks(&self) -> String {
+        self.value(
+            "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() \
+             WHERE l.locktype = 'advisory'",
+        )
+    }
+
     /// Whether a table is there.
     pub fn has_table(&self, name: &str) -> bool {
         let query = match self.dialect {

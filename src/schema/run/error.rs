@@ -155,6 +155,7 @@ impl RunError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             RunError::Refused(refusal) => refusal.hint(),
+            RunError::Target(error) => return error.hint.clone(),
             RunError::Rule { help, .. } => help.clone(),
             RunError::Held { .. } => "wait for it, or give --wait SECONDS".into(),
             RunError::Drifted { .. } => {
