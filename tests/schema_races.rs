@@ -78,10 +78,7 @@ fn wait_for_no_lock(site: &Site) {
     }
     // The server notices that a client is gone when its statement is done.
     let begin = Instant::now();
-    let query =
-        "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() \
-                 WHERE l.locktype = 'advisory'";
-    while site.value(query) != "0" {
+    while site.locks() != "0" {
         assert!(begin.elapsed() < Duration::from_secs(30), "a lock survives");
         sleep(Duration::from_millis(20));
     }
