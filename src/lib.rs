@@ -5,6 +5,7 @@
 //!                                                        \-> reject (bytes, place, reason)
 //! ```
 
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod exec;

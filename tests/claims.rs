@@ -98,3 +98,18 @@ fn a_later_run_knows_a_claimed_clerk_id_by_the_same_reject() {
     place.run(&["rejects", "accept", id, "--reason", "known", "--db", "sqlite:a.db"]).expect(0);
     migrate(&place).expect(0);
 }
+
+#[test]
+fn a_file_that_claims_the_row_of_another_is_missing_also_when_its_reject_is_lost() {
+    let user =
+        |id: &str| format!("{{\"id\":\"{id}\",\"clerk_id\":\"c\",\"created_at\":\"2025-11-28T10:15:30+00:00\"}}");
+    let (first, second) = (user("a"), user("b"));
+    let place = workplace(&[("users/a.json", first.as_bytes()), ("users/b.json", second.as_bytes())]);
+    migrate(&place).expect(1);
+    let database = rusqlite::Connection::open(place.path("a.db")).unwrap();
+    assert_eq!(database.execute("DELETE FROM transload_rejects", []).unwrap(), 1);
+    let found = place.run(&["verify", "data", "--db", "sqlite:a.db", "--json", "--max-lag", "50ms"]).expect(1).json();
+    let told = found["listed_differences"].as_array().unwrap();
+    assert_eq!(told.len(), 1, "{found}");
+    assert_eq!((told[0]["cause"].as_str(), told[0]["file"].as_str()), (Some("missing_document"), Some("users/b.json")));
+}

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::config::Flags;
 
+use super::bench::BenchArgs;
 use super::logging::LogFormat;
 use super::schema::SchemaArgs;
 use super::verify::args::VerifyArgs;
@@ -148,6 +149,8 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Write a deterministic tree of legacy files
     Generate(GenerateArgs),
+    /// Measure how fast this is here, beside what nobody can do without
+    Bench(BenchArgs),
 }
 
 impl Command {
@@ -161,7 +164,9 @@ impl Command {
                 RejectsAction::Export { source, .. } | RejectsAction::Retry { source, .. } => source.as_deref(),
                 RejectsAction::List { .. } | RejectsAction::Show { .. } | RejectsAction::Accept { .. } => None,
             },
-            Command::Export(_) | Command::Status(_) | Command::Schema(_) | Command::Generate(_) => None,
+            Command::Export(_) | Command::Status(_) | Command::Schema(_) | Command::Generate(_) | Command::Bench(_) => {
+                None
+            }
         }
     }
 }

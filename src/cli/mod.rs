@@ -3,6 +3,7 @@
 //! Results go to stdout, all else to stderr. No thread is started here and no database is named.
 
 pub mod args;
+pub mod bench;
 mod config_table;
 mod console;
 mod engine;
@@ -51,6 +52,7 @@ pub fn run(cli: &Cli, environment: &Environment) -> Result<Exit, Failure> {
         Some(Command::Status(args)) => status::run(args, &config),
         Some(Command::Schema(args)) => schema::run(args, &config, quiet),
         Some(Command::Generate(args)) => generate::run(args),
+        Some(Command::Bench(args)) => bench::run(args, &config, cli.settings.db.as_deref(), quiet),
         None => unreachable!("the parser asks for a command"),
     }
 }

@@ -119,6 +119,16 @@ impl Decimal {
         }
     }
 
+    /// The number as a double from 1 to 10 and the power of ten that it is to be multiplied by: of
+    /// numbers that no double reaches, too. `None` for powers of 37 digits and more.
+    pub fn scientific(&self) -> Option<(f64, i128)> {
+        let Exponent::Power(power) = self.exponent else { return None };
+        let sign = if self.negative { "-" } else { "" };
+        let (first, rest) = self.digits.split_at(1);
+        let significand = format!("{sign}{first}.{rest}0").parse().ok()?;
+        Some((significand, power + rest.len() as i128))
+    }
+
     /// The number if it is a 64-bit integer.
     pub fn as_i64(&self) -> Option<i64> {
         let Exponent::Power(power) = self.exponent else { return None };

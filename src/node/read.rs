@@ -13,6 +13,8 @@ use super::{quick, Node};
 
 /// Values nested deeper are refused: whoever rebuilds them recurses.
 const DEEPEST: usize = 1024;
+/// How deep the quick way is tried: each level that it fails in is read once more.
+const QUICK_DEPTH: usize = 4;
 
 /// The longest element of a list, and the longest line, in bytes: one is held at a time.
 const LONGEST: usize = 32 * 1024 * 1024;
@@ -60,12 +62,31 @@ pub fn parse(bytes: &[u8]) -> Result<(Node, bool), ReadError> {
 }
 
 fn value(bytes: &[u8]) -> Result<Node, ReadError> {
-    let text = simdutf8::basic::from_utf8(bytes).map_err(|_| ReadError::Utf8)?;
+    let text = simdutf8::basic::from_utf8(bytes).map_err(|_| not_utf8(bytes))?;
     if let Some(node) = quick::read(text) {
         return Ok(node);
     }
     let raw: &RawValue = serde_json::from_str(text)?;
     node(raw.get(), 0)
+}
+
+/// A value within one that takes a closer look: most of its parts do not.
+fn within(text: &str, depth: usize) -> Result<Node, ReadError> {
+    let quick = match text.as_bytes().first() {
+        Some(b'[' | b'{') if depth <= QUICK_DEPTH => quick::read(text),
+        _ => None,
+    };
+    quick.map_or_else(|| node(text, depth), Ok)
+}
+
+/// What is wrong with bytes that are no text: they may end in the middle of a character.
+fn not_utf8(bytes: &[u8]) -> ReadError {
+    let cut = std::str::from_utf8(bytes).err().filter(|error| error.error_len().is_none());
+    let text = cut.and_then(|error| std::str::from_utf8(&bytes[..error.valid_up_to()]).ok());
+    match text.map(serde_json::from_str::<&RawValue>) {
+        Some(Err(error)) if error.is_eof() => ReadError::Truncated,
+        _ => ReadError::Utf8,
+    }
 }
 
 fn node(text: &str, depth: usize) -> Result<Node, ReadError> {
@@ -76,12 +97,12 @@ fn node(text: &str, depth: usize) -> Result<Node, ReadError> {
         Some(b'"') => Node::Text(string(text)?),
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(text)?;
-            Node::List(items.into_iter().map(|item| node(item.get(), depth + 1)).collect::<Result<_, _>>()?)
+            Node::List(items.into_iter().map(|item| within(item.get(), depth + 1)).collect::<Result<_, _>>()?)
         }
         Some(b'{') => Node::Map(
             (serde_json::Deserializer::from_str(text).deserialize_map(Members)?)
                 .into_iter()
-                .map(|(name, value)| Ok((name, node(value.get(), depth + 1)?)))
+                .map(|(name, value)| Ok((name, within(value.get(), depth + 1)?)))
                 .collect::<Result<_, ReadError>>()?,
         ),
         Some(b't') => Node::Bool(true),
@@ -276,6 +297,8 @@ mod tests {
         assert!(matches!(parse(b""), Err(ReadError::Truncated)));
         assert!(matches!(parse(b"[1}"), Err(ReadError::Syntax(_))));
         assert!(matches!(parse(b"\"\xFF\""), Err(ReadError::Utf8)));
+        assert!(matches!(parse(b"[\"\xC3"), Err(ReadError::Truncated)), "cut in the middle of a character");
+        assert!(matches!(parse(b"}\"\xC3"), Err(ReadError::Utf8)));
         assert!(matches!(parse(b"[1] x"), Err(ReadError::Syntax(_))));
         assert!(matches!(parse("[".repeat(5000).as_bytes()), Err(ReadError::Truncated | ReadError::Syntax(_))));
     }

@@ -299,7 +299,8 @@ impl Judge<'_> {
             }
         }
         for (table, column, values) in values.into_values() {
-            rows.read_by(connection, table, column, &values)?;
+            let found = rows.read_by(connection, table, column, &values)?;
+            stored::note_holders(connection, self.format, table, &found, rows)?;
         }
         Ok(())
     }

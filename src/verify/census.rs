@@ -43,14 +43,26 @@ fn mixed(id: Uuid) -> u128 {
     (x ^ (x >> 61)).wrapping_mul(0xD6E8_FEB8_6659_FD93_A076_1D64_78BD_642F)
 }
 
-/// The rows that documents have, by table.
+/// The rows that documents have, by table, and the documents themselves.
 pub struct Census {
     tables: HashMap<&'static str, Sums>,
+    documents: Sums,
 }
 
 impl Census {
     pub fn new(tables: &[&'static Table]) -> Census {
-        Census { tables: tables.iter().map(|table| (table.name, Sums::new())).collect() }
+        Census { tables: tables.iter().map(|table| (table.name, Sums::new())).collect(), documents: Sums::new() }
+    }
+
+    /// Notes a document of which the walk saw a file.
+    pub fn note_document(&mut self, id: Uuid) {
+        self.documents.note(id);
+    }
+
+    /// The ids of the ledger's documents in all buckets that do not add up: among them are all of which
+    /// the walk saw no file.
+    pub fn unseen_documents(&self, connection: &mut dyn Connection) -> Result<Vec<Uuid>, TargetError> {
+        differing(connection, &DOCUMENTS, d::ID, &self.documents)
     }
 
     /// Notes a row that a document has.
@@ -62,20 +74,32 @@ impl Census {
 
     /// The ids of the table's rows in all buckets that do not add up; empty if all do.
     pub fn candidates(&self, connection: &mut dyn Connection, table: &'static Table) -> Result<Vec<Uuid>, TargetError> {
-        let Some(noted) = self.tables.get(table.name) else { return Ok(Vec::new()) };
-        let mut there = Sums::new();
-        scan_ids(connection, table, 0, &mut |id| there.note(id))?;
-        let wrong: HashSet<usize> = (0..BUCKETS).filter(|at| noted.0[*at] != there.0[*at]).collect();
-        let mut ids = Vec::new();
-        if !wrong.is_empty() {
-            scan_ids(connection, table, 0, &mut |id| {
-                if wrong.contains(&bucket(id)) {
-                    ids.push(id);
-                }
-            })?;
+        match self.tables.get(table.name) {
+            Some(noted) => differing(connection, table, 0, noted),
+            None => Ok(Vec::new()),
         }
-        Ok(ids)
     }
+}
+
+/// The ids of a column in all buckets in which they do not add up to those that were noted.
+fn differing(
+    connection: &mut dyn Connection,
+    table: &Table,
+    column: usize,
+    noted: &Sums,
+) -> Result<Vec<Uuid>, TargetError> {
+    let mut there = Sums::new();
+    scan_ids(connection, table, column, &mut |id| there.note(id))?;
+    let wrong: HashSet<usize> = (0..BUCKETS).filter(|at| noted.0[*at] != there.0[*at]).collect();
+    let mut ids = Vec::new();
+    if !wrong.is_empty() {
+        scan_ids(connection, table, column, &mut |id| {
+            if wrong.contains(&bucket(id)) {
+                ids.push(id);
+            }
+        })?;
+    }
+    Ok(ids)
 }
 
 /// Calls `each` for a column's ids; NULLs are passed over.

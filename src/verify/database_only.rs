@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 
 use uuid::Uuid;
 
-use crate::ledger::LedgerDocument;
-use crate::model::ledger::{DOCUMENTS, RESIDUE};
-use crate::model::{Document, RelPath, Row, SourceFile};
-use crate::target::{Connection, TargetError};
+use crate::ledger::{uuids, LedgerDocument};
+use crate::model::ledger::{documents as d, DOCUMENTS, RESIDUE};
+use crate::model::{Document, RelPath, SourceFile};
+use crate::target::{Connection, Filter, TargetError};
 
 use super::account::Order;
 use super::batch::{Checked, State};
@@ -24,6 +24,8 @@ use super::suspects::{Suspect, Suspects};
 
 /// Documents whose residue is read at once.
 const CHUNK: usize = 64;
+/// Documents that the ledger is asked for at once.
+const LOOK_UP: usize = 1_000;
 
 /// Finds the ledger's documents of which no file exists. Returns what the ledger says of documents
 /// that neither side has, and that transload did not write.
@@ -34,13 +36,16 @@ pub fn documents(
     census: &mut Census,
 ) -> Result<Vec<Difference>, TargetError> {
     let mut gone: Vec<(Document, bool)> = Vec::new();
-    connection.scan(&DOCUMENTS, &(0..DOCUMENTS.columns.len()).collect::<Vec<_>>(), &mut |values| {
-        let row = Row(values.to_vec());
-        // One that cannot be read is told where its file is compared.
-        let Ok(held) = LedgerDocument::from_row(&row) else { return ControlFlow::Continue(()) };
-        gone.extend(document_without_files(job, &held).map(|document| (document, is_sealed(&row))));
-        ControlFlow::Continue(())
-    })?;
+    for ids in census.unseen_documents(connection)?.chunks(LOOK_UP) {
+        let values = uuids(ids);
+        connection.select(&DOCUMENTS, &Filter::In { column: d::ID, values: &values }, &mut |row| {
+            // One that cannot be read is told where its file is compared.
+            if let Ok(held) = LedgerDocument::from_row(&row) {
+                gone.extend(document_without_files(job, &held).map(|document| (document, is_sealed(&row))));
+            }
+            ControlFlow::Continue(())
+        })?;
+    }
     // A document of which the walk saw a file is looked at again anyway.
     let seen: HashSet<Uuid> = suspects.documents().collect();
     gone.retain(|(document, _)| !seen.contains(&document.id));

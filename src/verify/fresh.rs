@@ -5,10 +5,9 @@ use std::ops::ControlFlow;
 
 use uuid::Uuid;
 
-use crate::model::ledger::{documents as d, DOCUMENTS};
 use crate::model::{ids, Class, Document, Instant, Membership, Phase, RelPath, Row, SourceFile, Value};
 use crate::source::{shape_of, Found, Meaning, Shape, WalkOptions, Walker};
-use crate::target::{select_all, Connection, Filter, TargetError};
+use crate::target::{Connection, TargetError};
 
 use super::batch::Judge;
 use super::run::{Job, VerifyError};
@@ -92,13 +91,10 @@ impl Judge<'_> {
             if value == Value::Null {
                 continue;
             }
-            for id in rows.read_by(connection, first.table, column, &[value])? {
-                let his = [Value::Uuid(id)];
-                let documents = select_all(connection, &DOCUMENTS, &Filter::In { column: d::ROW_ID, values: &his })?;
-                let is_anothers = documents.iter().any(|row| row.0[d::KIND].as_text() == Some(kind.name));
-                if !is_anothers {
-                    return Ok(Some(id));
-                }
+            let found = rows.read_by(connection, first.table, column, &[value])?;
+            stored::note_holders(connection, self.format, first.table, &found, rows)?;
+            if let Some(id) = found.into_iter().find(|id| !rows.is_anothers(document.id, *id)) {
+                return Ok(Some(id));
             }
         }
         Ok(None)

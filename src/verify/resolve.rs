@@ -47,7 +47,8 @@ pub fn table_of(format: &dyn Format, reference: Reference) -> &'static Table {
 
 /// Finds what the texts mean: the row of the document with this key (it may have been adopted
 /// under another id), else the row under the derived id, else the row with this natural key, and
-/// a placeholder last. The file of somebody whom nothing of this finds may say who he is. `held`: ids that columns hold now, to see whether they are there.
+/// a placeholder last. The file of somebody whom nothing of this finds may say who he is. `held`:
+/// ids that columns hold now, to see whether they are there.
 pub fn resolve(
     judge: &Judge,
     connection: &mut dyn Connection,

@@ -11,7 +11,7 @@ use crate::format::Format;
 use crate::ledger::{unpack_ids, uuids, LedgerDocument, LedgerReject};
 use crate::model::digest::{Seal, ROW_DIGEST};
 use crate::model::ledger::{documents as d, rejects as rj, residue as r, DOCUMENTS, REJECTS, RESIDUE};
-use crate::model::{Row, Table, Value};
+use crate::model::{ids, Anchor, Row, Table, Value};
 use crate::target::{Connection, Filter, TargetError};
 
 use super::ids::{IdMap, IdSet};
@@ -22,6 +22,8 @@ pub struct Stored {
     pub document: Option<LedgerDocument>,
     pub parts: Vec<StoredPart>,
     pub reject: Option<LedgerReject>,
+    /// Whether a part is missing between or before the others.
+    pub gap: bool,
     /// What cannot be: the ledger's table and a few words.
     pub forged: Vec<(&'static str, String)>,
 }
@@ -41,6 +43,21 @@ impl Stored {
     /// Whether the ledger knows anything of the document as loaded.
     pub fn is_known(&self) -> bool {
         self.document.is_some() || !self.parts.is_empty()
+    }
+
+    /// Whether something in this table of the ledger cannot be.
+    pub fn is_forged(&self, table: &str) -> bool {
+        self.forged.iter().any(|(forged, _)| *forged == table)
+    }
+
+    /// Whether no part is missing, as far as their numbers tell.
+    pub fn is_complete(&self) -> bool {
+        !self.parts.is_empty() && !self.gap
+    }
+
+    /// Whether the residue names all rows that were loaded.
+    pub fn is_whole(&self) -> bool {
+        self.is_complete() && !self.is_forged(RESIDUE.name)
     }
 
     /// What a row was when it was written; `None` if the ledger does not name it.
@@ -87,22 +104,73 @@ pub fn of_documents(
     if whole {
         each(connection, &RESIDUE, r::DOCUMENT_ID, &values, &mut |row| {
             let Some(id) = row.0[r::DOCUMENT_ID].as_uuid() else { return };
-            let stored = found.entry(id).or_default();
-            note_seal(stored, RESIDUE.name, &row);
-            match part_of(format, &row) {
-                Ok(part) => stored.parts.push(part),
-                Err(detail) => stored.forged.push((RESIDUE.name, detail)),
-            }
+            take_part(found.entry(id).or_default(), format, &row);
         })?;
-        for stored in found.values_mut() {
-            stored.parts.sort_by_key(|part| part.number);
-            let gap = (0..).zip(&stored.parts).any(|(number, part)| part.number != number);
-            if gap {
-                stored.forged.push((RESIDUE.name, "a part of the document is missing".into()));
-            }
-        }
+        found.values_mut().for_each(order_parts);
     }
     Ok(found)
+}
+
+/// Reads which parts a document has, without what they say: of the first also its first row.
+pub fn outline(
+    connection: &mut dyn Connection,
+    format: &dyn Format,
+    document: Uuid,
+    stored: &mut Stored,
+) -> Result<(), TargetError> {
+    each(connection, &RESIDUE, r::DOCUMENT_ID, &uuids(&[document]), &mut |row| {
+        let before = stored.parts.len();
+        take_part(stored, format, &row);
+        for part in &mut stored.parts[before..] {
+            part.ids.truncate(1);
+            part.ids.shrink_to_fit();
+            part.digests = Vec::new();
+            part.data = None;
+        }
+    })?;
+    order_parts(stored);
+    Ok(())
+}
+
+fn take_part(stored: &mut Stored, format: &dyn Format, row: &Row) {
+    note_seal(stored, RESIDUE.name, row);
+    match part_of(format, row) {
+        Ok(part) => stored.parts.push(part),
+        Err(detail) => stored.forged.push((RESIDUE.name, detail)),
+    }
+}
+
+fn order_parts(stored: &mut Stored) {
+    stored.parts.sort_by_key(|part| part.number);
+    stored.gap = (0..).zip(&stored.parts).any(|(number, part)| part.number != number);
+}
+
+/// Notes which documents have these rows for their own, as the ledger has it: no other document has
+/// them, though it may claim the same natural key.
+pub fn note_holders(
+    connection: &mut dyn Connection,
+    format: &dyn Format,
+    table: &'static Table,
+    ids: &[Uuid],
+    rows: &mut Rows,
+) -> Result<(), TargetError> {
+    let mut holders: IdMap<Vec<Uuid>> = IdMap::default();
+    each(connection, &DOCUMENTS, d::ROW_ID, &uuids(ids), &mut |row| {
+        let Ok(document) = LedgerDocument::from_row(&row) else { return };
+        let kind = format.kinds().iter().find(|kind| kind.name == document.kind && *kind.main == *table);
+        let is_own = kind.is_some_and(|kind| kind.anchor == Anchor::FirstRow)
+            && document.id == ids::document(&document.kind, &document.key);
+        if let (true, Some(row)) = (is_own, document.row_id) {
+            holders.entry(row).or_default().push(document.id);
+        }
+    })?;
+    for (row, documents) in holders {
+        // Of two, one is forged, which is told with it.
+        if let [document] = documents[..] {
+            rows.note_holder(row, document);
+        }
+    }
+    Ok(())
 }
 
 fn note_seal(stored: &mut Stored, table: &'static str, row: &Row) {
@@ -142,7 +210,7 @@ pub fn part_of(format: &dyn Format, row: &Row) -> Result<StoredPart, String> {
 pub struct Rows {
     /// A few tables: looking for one takes less than a hash.
     tables: Vec<(&'static Table, TableRows)>,
-    /// Rows that the ledger names in a document's residue, where several share an owner.
+    /// Rows that the ledger gives to a document, where several might have them.
     holders: IdMap<Uuid>,
 }
 
@@ -197,7 +265,7 @@ impl Rows {
         }
     }
 
-    /// Notes which document's residue names the row.
+    /// Notes which document has the row.
     pub fn note_holder(&mut self, row: Uuid, document: Uuid) {
         self.holders.insert(row, document);
     }

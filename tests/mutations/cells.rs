@@ -91,19 +91,21 @@ impl Cell {
             short(&row.0[self.column]),
             short(edited)
         );
-        // Others may find the user by this key.
-        let also = match *self.table == USERS && column == "clerk_id" {
-            true => world.referring(row.id()),
+        // Others find the user by this key, or did.
+        let lost = match *self.table == USERS && column == "clerk_id" {
+            true => world.meaning_another(row, edited),
             false => Default::default(),
         };
+        let claims = self.table.natural_key.contains(&self.column).then(|| edited.as_text()).flatten();
         Mutation {
             what,
             sql: vec![world.dialect.set(self.table, row, self.column, edited)],
             documents: vec![doc.id],
             row: Some(row.id()),
             column: Some(column),
-            alone: also.is_empty(),
-            also,
+            alone: true,
+            lost,
+            claims: claims.map(|text| (self.table.name, text.to_owned())),
             ..Mutation::default()
         }
     }

@@ -132,9 +132,9 @@ impl Change {
                 let (changed, causes) = self.changed(&node, path, chance)?;
                 mutation.causes.extend(causes);
                 for place in node::differences(&node, &changed, 3) {
-                    // An instant counts to the microsecond.
+                    // An instant counts to the microsecond, and is one as number and as text.
                     let is_time = ["_at", "timestamp", "interaction"].iter().any(|end| place.pointer.ends_with(end));
-                    if is_time && matches!(self, Change::Value(Edit::LastDigit)) {
+                    if is_time && matches!(self, Change::Value(Edit::LastDigit | Edit::NumberAsText)) {
                         return None;
                     }
                     mutation.what.push_str(&format!(" {} {:?} {:?}", place.pointer, place.left, place.right));
@@ -143,9 +143,13 @@ impl Change {
                 node::line(&changed).into_bytes()
             }
         };
-        if content == bytes {
+        if content == bytes || world.is_too_large(path, content.len() as u64) {
             return None;
         }
+        // The first character may make it a file of another chat.
+        let stem = path.rsplit('/').next().and_then(|name| name.strip_suffix(".json")).unwrap_or_default();
+        let chat = stem.strip_suffix("_session").filter(|_| is_session(&content) != is_session(&bytes));
+        mutation.also.extend(chat.into_iter().flat_map(|chat| [chat, stem]).map(|key| ids::document("chats", key)));
         mutation.files = vec![(path.clone(), Some(content))];
         Some(mutation)
     }
@@ -264,15 +268,20 @@ fn empty_maps_aside(node: &Node, path: &str) -> Node {
     }
 }
 
+/// Whether what is called a session is taken for one: else it is the history of another chat.
+fn is_session(content: &[u8]) -> bool {
+    content.trim_ascii_start().first().is_none_or(|first| *first == b'{')
+}
+
 fn is_log(path: &str) -> bool {
     path.ends_with(".log")
 }
 
 /// What another document of the same kind has in its file of this role.
 fn replacement(world: &World, doc: &Doc, path: &str, chance: &mut Chance) -> Option<Vec<u8>> {
-    let is_session = |path: &str| path.ends_with("_session.json");
+    let is_named_so = |path: &str| path.ends_with("_session.json");
     let other = &world.docs[chance.below(world.docs.len() as u64) as usize];
-    let same = |other: &&String| is_session(other) == is_session(path) && !other.ends_with(".gz");
+    let same = |other: &&String| is_named_so(other) == is_named_so(path) && !other.ends_with(".gz");
     let found = other.paths.iter().find(same)?;
     if other.rejected || other.kind != doc.kind || other.id == doc.id {
         return None;
@@ -282,7 +291,8 @@ fn replacement(world: &World, doc: &Doc, path: &str, chance: &mut Chance) -> Opt
         (Ok((a, _)), Ok((b, _))) => node::equal(&a, &b),
         _ => a == b,
     };
-    (!equal(&content, &world.file(path))).then_some(content)
+    let here = world.file(path);
+    (is_session(&content) == is_session(&here) && !equal(&content, &here)).then_some(content)
 }
 
 impl Spelling {

@@ -15,7 +15,7 @@ use crate::world::World;
 const TRIES: usize = 30;
 
 /// What may be NULL, and is not always.
-const MAY_BE_NULL: [(&str, &str); 7] = [
+const MAY_BE_NULL: [(&str, &str); 10] = [
     ("documents", "row_id"),
     ("documents", "reference"),
     ("documents", "notes"),
@@ -23,6 +23,9 @@ const MAY_BE_NULL: [(&str, &str); 7] = [
     ("rejects", "line"),
     ("rejects", "col"),
     ("rejects", "pointer"),
+    ("documents", "seal"),
+    ("residue", "seal"),
+    ("rejects", "seal"),
 ];
 
 /// What is done to the ledger.
@@ -54,7 +57,6 @@ pub fn all() -> Vec<Forgery> {
     for table in [&DOCUMENTS, &RESIDUE, &REJECTS] {
         for (at, column) in table.columns.iter().enumerate() {
             forgeries.push(Forgery::Column(table, at, How::Changed));
-            // A row without a seal is from before there were any.
             if MAY_BE_NULL.contains(&(table.name, column.name)) {
                 forgeries.push(Forgery::Column(table, at, How::Null));
             }

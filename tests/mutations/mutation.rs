@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::database;
 use crate::support::place::Database;
-use crate::world::World;
+use crate::world::{Doc, World};
 
 /// One change, and what is right to be told.
 #[derive(Clone, Debug, Default)]
@@ -22,10 +22,14 @@ pub struct Mutation {
     /// Where it is told, as far as that is known.
     pub row: Option<Uuid>,
     pub column: Option<&'static str>,
-    /// Exactly one difference says all of it.
+    /// Exactly one difference of the document says all of it.
     pub alone: bool,
     /// Documents that may be told beside it, because they refer to what was changed.
     pub also: BTreeSet<Uuid>,
+    /// Documents that have to be told beside it, because their references mean another row now.
+    pub lost: BTreeSet<Uuid>,
+    /// What no two rows may have: mutations of one set must not want the same.
+    pub claims: Option<(&'static str, String)>,
     /// Nothing is to be told: the value was only spelled another way.
     pub silent: bool,
 }
@@ -33,7 +37,7 @@ pub struct Mutation {
 impl Mutation {
     /// The documents that it is about.
     pub fn touched(&self) -> BTreeSet<Uuid> {
-        self.documents.iter().copied().chain(self.also.iter().copied()).collect()
+        self.documents.iter().chain(&self.also).chain(&self.lost).copied().collect()
     }
 
     fn is_told_by(&self, difference: &Difference) -> bool {
@@ -54,8 +58,11 @@ pub fn run(world: &World, mutations: &[Mutation]) -> Vec<String> {
         world.spoil(path, content.as_deref());
     }
     let outcome = world.verify(&copy);
+    let disagreements = world.disagreements(&copy, &outcome);
     world.restore();
-    check(world, mutations, &outcome, &copy)
+    let mut wrong = check(world, mutations, &outcome, &copy);
+    wrong.extend(disagreements);
+    wrong
 }
 
 fn check(world: &World, mutations: &[Mutation], outcome: &Outcome, database: &Database) -> Vec<String> {
@@ -67,7 +74,12 @@ fn check(world: &World, mutations: &[Mutation], outcome: &Outcome, database: &Da
         let about: Vec<&&Difference> =
             told.iter().filter(|difference| mutation.touched().contains(&difference.document)).collect();
         let is_told = about.iter().any(|difference| mutation.is_told_by(difference));
-        if is_told == mutation.silent || (mutation.alone && about.len() != 1) {
+        let own = about.iter().filter(|difference| mutation.documents.contains(&difference.document)).count();
+        let refers_elsewhere = |id: &Uuid, told: &Difference| {
+            told.document == *id && matches!(told.cause, Cause::ForeignId | Cause::Dangling)
+        };
+        let lost = mutation.lost.iter().all(|id| about.iter().any(|told| refers_elsewhere(id, told)));
+        if is_told == mutation.silent || (mutation.alone && own != 1) || !lost {
             let about: Vec<String> = about.iter().map(|difference| shown(difference)).collect();
             let what = if mutation.silent { "is told, and is none" } else { "is not told as it should be" };
             wrong.push(format!(
@@ -100,7 +112,11 @@ fn check(world: &World, mutations: &[Mutation], outcome: &Outcome, database: &Da
     let documents = &outcome.documents;
     let known = |id: &&Uuid| world.by_id.contains_key(id);
     let differing: BTreeSet<Uuid> = told.iter().map(|difference| difference.document).collect();
-    let agreed = world.docs.iter().filter(|doc| !doc.rejected && !differing.contains(&doc.id)).count() as u64;
+    // A document without rows is gone with its file.
+    let is_gone = |mutation: &&Mutation| mutation.silent && mutation.files.iter().any(|(_, content)| content.is_none());
+    let gone: BTreeSet<Uuid> = mutations.iter().filter(is_gone).flat_map(|mutation| mutation.touched()).collect();
+    let agrees = |doc: &&Doc| !doc.rejected && !differing.contains(&doc.id) && !gone.contains(&doc.id);
+    let agreed = world.docs.iter().filter(agrees).count() as u64;
     if documents.agreed < agreed {
         wrong.push(format!("{agreed} documents are not told, and {} agree", documents.agreed));
     }

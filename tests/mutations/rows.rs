@@ -308,8 +308,14 @@ fn placeholder(world: &World, chance: &mut Chance, edit: Option<(&'static str, V
     let mut documents: Vec<Uuid> = referring.iter().copied().collect();
     documents.push(ids::document("users", &row.id().to_string()));
     documents.push(Uuid::nil());
+    let mut lost = BTreeSet::new();
+    let mut claims = None;
     let (what, sql, causes) = match edit {
         Some((column, value)) => {
+            if column == "clerk_id" {
+                lost = world.meaning_another(row, &value);
+                claims = value.as_text().map(|text| (USERS.name, text.to_owned()));
+            }
             let at = USERS.column(column)?;
             let sql = world.dialect.set(&USERS, row, at, &value);
             (format!("{column} of a placeholder"), sql, vec![Cause::EditedInDatabase, Cause::ExtraRow])
@@ -319,5 +325,6 @@ fn placeholder(world: &World, chance: &mut Chance, edit: Option<(&'static str, V
             ("a placeholder is deleted".into(), sql, vec![Cause::Dangling])
         }
     };
-    Some(Mutation { what, sql: vec![sql], documents, causes, ..Mutation::default() })
+    let also = world.of_user(row.id()).into_iter().collect();
+    Some(Mutation { what, sql: vec![sql], documents, causes, also, lost, claims, ..Mutation::default() })
 }

@@ -6,11 +6,14 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use transload::format::donna::tables::TABLES;
+use transload::format::donna::tables::{MEMORY, TABLES, USER, USERS};
+use transload::format::donna::Donna;
+use transload::format::Format;
 use transload::ledger::{unpack_ids, LedgerDocument, LedgerReject};
 use transload::model::ledger::{residue, DOCUMENTS, REJECTS, RESIDUE};
 use transload::model::{Row, Table, Value};
-use transload::verify::outcome::{Conclusion, Outcome};
+use transload::node::{self, Node};
+use transload::verify::outcome::{Cause, Conclusion, Difference, Outcome};
 use transload::verify::Options;
 use uuid::Uuid;
 
@@ -18,6 +21,8 @@ use crate::database::{self, Dialect};
 use crate::support::place::{Database, Place};
 use crate::support::proof;
 use crate::tree::{self, Size};
+
+static DONNA: Donna = Donna;
 
 /// A document as the migration left it.
 #[derive(Clone, Debug)]
@@ -40,12 +45,16 @@ pub struct World<'a> {
     pub original: Database<'a>,
     pub dialect: Dialect,
     pub options: Options,
+    /// Another way to verify, which has to tell the same.
+    pub held: Option<Options>,
     pub docs: Vec<Doc>,
     pub rows: HashMap<(&'static str, Uuid), Row>,
     pub ledger: HashMap<&'static str, Vec<Row>>,
     /// Which document has a row.
     pub owners: HashMap<Uuid, usize>,
     pub by_id: HashMap<Uuid, usize>,
+    /// What users' files say.
+    clerk_ids: HashMap<Uuid, String>,
     /// What a verification of the untouched tree says.
     pub clean: Outcome,
     spoiled: RefCell<Vec<Spoiled>>,
@@ -53,6 +62,24 @@ pub struct World<'a> {
 
 /// A file as it was before it was spoiled; `None` if it was not there.
 type Spoiled = (PathBuf, Option<(Vec<u8>, SystemTime)>);
+
+/// What a difference is about.
+fn named(it: &Difference) -> String {
+    // What is wrong with a text depends on where its reading begins.
+    let is_unreadable = matches!(it.cause, Cause::Unreadable | Cause::Truncated) && it.column.is_none();
+    let detail = it.detail.as_ref().filter(|_| !is_unreadable);
+    format!(
+        "{} {:?} {} `{}` {:?} {:?} {:?} {:?}",
+        it.cause.code(),
+        it.moved,
+        it.file,
+        it.pointer,
+        it.table,
+        it.column,
+        it.row,
+        detail
+    )
+}
 
 impl<'a> World<'a> {
     /// Plants, migrates and reads a tree; `settings` are further arguments of `migrate`.
@@ -72,11 +99,13 @@ impl<'a> World<'a> {
             source,
             dialect,
             options,
+            held: None,
             docs: Vec::new(),
             rows: HashMap::new(),
             ledger: HashMap::new(),
             owners: HashMap::new(),
             by_id: HashMap::new(),
+            clerk_ids: HashMap::new(),
             clean,
             spoiled: RefCell::default(),
             original,
@@ -112,6 +141,11 @@ impl<'a> World<'a> {
             self.docs.push(Doc { id, kind, key, paths, rows: Vec::new(), row: None, rejected: true });
         }
         self.by_id = self.docs.iter().enumerate().map(|(at, doc)| (doc.id, at)).collect();
+        let clerk_id = |doc: &Doc| {
+            let said = node::parse(&self.file(&doc.paths[0])).ok()?.0;
+            Some((doc.id, said.get("clerk_id")?.as_text()?.to_owned()))
+        };
+        self.clerk_ids = self.docs.iter().filter(|doc| doc.kind == USER.name).filter_map(clerk_id).collect();
         for row in &self.ledger[RESIDUE.name] {
             let value = |at: usize| &row.0[at];
             let at = self.by_id[&value(residue::DOCUMENT_ID).as_uuid().expect("an id")];
@@ -159,6 +193,54 @@ impl<'a> World<'a> {
         found
     }
 
+    /// Documents of which the reference to a user means another row when this one has another clerk
+    /// id: they say the old one, or the new one, and no user has what they say for a legacy id.
+    pub fn meaning_another(&self, user: &Row, clerk_id: &Value) -> BTreeSet<Uuid> {
+        let old = user.0[USERS.column("clerk_id").expect("a known column")].as_text();
+        let said = |reference: &String| [old, clerk_id.as_text()].contains(&Some(reference.as_str()));
+        let by_clerk_id = |reference: &&String| {
+            let key = DONNA.reference_key(USER.name, reference);
+            let is_legacy_id = |doc: &Doc| doc.kind == USER.name && doc.key == key && doc.row.is_some();
+            let id = DONNA.referenced_id(USER.name, reference);
+            let is_real = |row: &Row| !DONNA.is_placeholder(&USERS, row);
+            !self.docs.iter().any(is_legacy_id) && !self.rows.get(&(USERS.name, id)).is_some_and(is_real)
+        };
+        let refers = |doc: &&Doc| self.reference(doc).filter(said).as_ref().filter(by_clerk_id).is_some();
+        self.docs.iter().filter(|doc| !doc.rejected).filter(refers).map(|doc| doc.id).collect()
+    }
+
+    /// The document whose row would be this user's: a placeholder may stand for a file that was rejected.
+    pub fn of_user(&self, row: Uuid) -> Option<Uuid> {
+        let is_his = |doc: &&Doc| doc.kind == USER.name && DONNA.referenced_id(USER.name, &doc.key) == row;
+        self.docs.iter().find(is_his).map(|doc| doc.id)
+    }
+
+    /// These documents, and those that claim a key which one of them claims: what happens to the one
+    /// may decide whose the key is.
+    pub fn with_rivals(&self, documents: BTreeSet<Uuid>) -> BTreeSet<Uuid> {
+        let of = |doc: &Doc| (doc.kind.clone(), doc.key.clone());
+        let known: Vec<&Doc> = documents.iter().filter_map(|id| Some(&self.docs[*self.by_id.get(id)?])).collect();
+        let keys: BTreeSet<(String, String)> = known.iter().map(|doc| of(doc)).collect();
+        let clerk_ids: BTreeSet<&String> = known.iter().filter_map(|doc| self.clerk_ids.get(&doc.id)).collect();
+        let claims = |doc: &&Doc| {
+            keys.contains(&of(doc)) || self.clerk_ids.get(&doc.id).is_some_and(|id| clerk_ids.contains(id))
+        };
+        let rivals = self.docs.iter().filter(claims).map(|doc| doc.id);
+        rivals.chain(documents.iter().copied()).collect()
+    }
+
+    /// Whom a document's files name as its user.
+    fn reference(&self, doc: &Doc) -> Option<String> {
+        if doc.kind == MEMORY.name {
+            return Some(doc.key.clone());
+        }
+        let session = doc.paths.iter().find(|path| path.ends_with("_session.json"))?;
+        match node::parse(&self.file(session)).ok()?.0.get("user_id")? {
+            Node::Text(text) | Node::Number(text) if !text.is_empty() => Some(text.clone()),
+            _ => None,
+        }
+    }
+
     /// The file's bytes.
     pub fn file(&self, path: &str) -> Vec<u8> {
         fs::read(self.source.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -190,6 +272,40 @@ impl<'a> World<'a> {
                 None => drop(fs::remove_file(&path)),
             }
         }
+    }
+
+    /// Whether a file of this size could not be read: only histories and logs flow past.
+    pub fn is_too_large(&self, path: &str, size: u64) -> bool {
+        let is_whole = ["users/", "memory/"].iter().any(|part| path.contains(part)) || path.ends_with("_session.json");
+        is_whole && size > self.options.whole_bytes
+    }
+
+    /// What the other way tells and this one does not, and the other way round.
+    pub fn disagreements(&self, database: &Database, outcome: &Outcome) -> Vec<String> {
+        let Some(options) = &self.held else { return Vec::new() };
+        let held = proof::verify(&self.source, &*database.target(), options);
+        let told = |outcome: &Outcome| -> Vec<String> {
+            let size = |path: &str| fs::metadata(self.source.join(path)).map_or(0, |found| found.len());
+            let is_read = |it: &&Difference| {
+                let mut paths = vec![it.file.clone()];
+                paths.extend(self.by_id.get(&it.document).into_iter().flat_map(|at| self.docs[*at].paths.clone()));
+                !paths.iter().any(|path| self.is_too_large(path, size(path)))
+            };
+            let differences = outcome.listed_differences.iter().filter(is_read);
+            let mut told: Vec<String> = differences.map(named).collect();
+            told.sort();
+            told
+        };
+        let (streamed, held) = (told(outcome), told(&held));
+        let missing = |from: &[String], other: &[String], what: &str| -> Vec<String> {
+            from.iter().filter(|it| !other.contains(it)).map(|it| format!("only {what}: {it}")).collect()
+        };
+        let mut only = missing(&streamed, &held, "of what is not held");
+        only.extend(missing(&held, &streamed, "of what is held"));
+        if only.is_empty() && streamed != held {
+            only.push(format!("{} differences not held, {} held", streamed.len(), held.len()));
+        }
+        only
     }
 
     /// Verifies the tree against a database.

@@ -27,6 +27,11 @@ impl OutputFile {
     /// If it would be below the source, or cannot be written.
     pub fn plan(path: &Path, what: &'static str, mode: u32, config: &Config) -> Result<OutputFile, Failure> {
         config.check_output(path, what)?;
+        OutputFile::beside_no_source(path, what, mode)
+    }
+
+    /// As [`OutputFile::plan`], for a command that has no source.
+    pub fn beside_no_source(path: &Path, what: &'static str, mode: u32) -> Result<OutputFile, Failure> {
         let file = OutputFile { path: path.to_owned(), what, mode };
         if path.is_dir() {
             return Err(file.failure(io::Error::from(io::ErrorKind::IsADirectory)));

@@ -3,7 +3,7 @@
 pub mod args;
 #[cfg(test)]
 mod example;
-mod files;
+pub(super) mod files;
 mod json;
 mod metrics;
 mod repair;

@@ -8,7 +8,7 @@ mod accounting;
 mod differences;
 mod history;
 mod lists;
-mod markup;
+pub(crate) mod markup;
 mod mask;
 pub mod values;
 pub mod words;

@@ -1,0 +1,5 @@
+//! What nobody who moves these rows can do without: the least that each database takes for them.
+
+pub mod postgres;
+pub mod reading;
+pub mod sqlite;

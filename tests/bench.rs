@@ -1,0 +1,101 @@
+//! `transload bench` as a user runs it: small, because its figures are not what is tested.
+
+mod support;
+
+use std::ffi::OsString;
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+use support::chromium::Browser;
+use support::cli::{Finished, Workplace};
+
+/// The program with the variables that it finds other programs and temporary directories by.
+fn bench(place: &Workplace, arguments: &[&str]) -> Finished {
+    fs::create_dir_all(place.path("tmp")).expect("a directory can be made");
+    let programs = std::env::var_os("TRANSLOAD_TEST_PG_BIN").unwrap_or_default();
+    let mut path = programs;
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin")));
+    let mut command: Command = place.command(&[&["bench"], arguments].concat());
+    let output = command.env("PATH", path).env("TMPDIR", place.path("tmp")).output().expect("the program starts");
+    let left = fs::read_dir(place.path("tmp")).expect("the directory is there").count();
+    assert_eq!(left, 0, "it leaves temporary files");
+    let text = |bytes| String::from_utf8(bytes).expect("what it prints is UTF-8");
+    Finished { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+fn names(list: &Value, member: &str) -> Vec<String> {
+    let list = list.as_array().expect("a list");
+    list.iter().map(|it| it[member].as_str().expect("a text").to_owned()).collect()
+}
+
+#[test]
+fn postgres_is_measured_beside_its_floors_and_the_page_shows_it() {
+    let place = Workplace::new();
+    let arguments = ["--records", "150,300", "--rounds", "1", "--json", "--html", "bench.html", "--quiet"];
+    let found = bench(&place, &arguments).expect(0).json();
+    assert_eq!(found["bench"], 1);
+    assert!(found["database"].as_str().is_some_and(|it| it.starts_with("PostgreSQL 1")), "{found}");
+    let sizes = found["sizes"].as_array().expect("a list");
+    assert_eq!(sizes.len(), 2);
+    for size in sizes {
+        let expected = [
+            "read",
+            "parse",
+            "copy_bare",
+            "copy_indexed",
+            "floor2",
+            "floor2_ledger",
+            "copy_out",
+            "scan",
+            "migrate",
+            "unchanged",
+            "verify",
+        ];
+        assert_eq!(names(&size["cases"], "name"), expected);
+        for case in size["cases"].as_array().expect("a list") {
+            assert!(case["seconds"].as_f64().is_some_and(|it| it > 0.0), "{case}");
+            assert_eq!(case["all_seconds"].as_array().map(Vec::len), Some(1), "{case}");
+        }
+        let rows = |name: &str| {
+            let case = size["cases"].as_array().and_then(|all| all.iter().find(|case| case["name"] == name));
+            case.expect("it was measured")["rows"].as_u64()
+        };
+        // What was loaded is what was made, and the ledger has rows of its own.
+        assert!(rows("migrate") >= size["records"].as_u64(), "{size}");
+        assert_eq!(rows("migrate"), rows("floor2"), "{size}");
+        assert!(rows("floor2_ledger") > rows("floor2"), "{size}");
+        assert_eq!(rows("unchanged"), Some(0), "{size}");
+        assert_eq!(names(&size["ratios"], "case"), ["migrate", "migrate", "migrate", "unchanged", "verify"]);
+    }
+    let browser = Browser::new();
+    browser.write("bench.html", &fs::read_to_string(place.path("bench.html")).expect("a page"));
+    let looked = browser.open("bench.html", &["--dump-dom"]);
+    assert!(looked.console.is_empty(), "{:#?}", looked.console);
+    for shown in ["2 sizes, PostgreSQL", "Microseconds a message", "<polyline", "300 messages in", "floor2_ledger"] {
+        assert!(looked.stdout.contains(shown), "{shown} is not in the page");
+    }
+}
+
+#[test]
+fn sqlite_is_measured_and_a_person_can_read_it() {
+    let place = Workplace::new();
+    let ended = bench(&place, &["--target", "sqlite", "--records", "200", "--rounds", "2"]).expect(0);
+    for said in ["\n200 messages in ", "\nmigrate ", "\nunchanged ", "\nverify ", "\nunchanged is "] {
+        assert!(ended.stdout.contains(said), "{said:?} is not in\n{}", ended.stdout);
+    }
+    assert!(ended.stdout.contains("insert_select"), "measured, or said to be left out:\n{}", ended.stdout);
+    assert!(ended.stderr.contains("200 messages: round 2 of 2: verify"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_cannot_be_measured_is_told_before_anything_is_done() {
+    let place = Workplace::new();
+    let wrong = bench(&place, &["--db", "sqlite:app.db"]).expect(64);
+    assert!(wrong.stderr.contains("--target sqlite"), "{}", wrong.stderr);
+    bench(&place, &["--target", "sqlite", "--db", "postgres://localhost/x"]).expect(64);
+    bench(&place, &["--records", "0"]).expect(64);
+    let nowhere = bench(&place, &["--html", "not/there.html", "--target", "sqlite"]).expect(2);
+    assert!(nowhere.stderr.contains("not/there.html"), "{}", nowhere.stderr);
+}
