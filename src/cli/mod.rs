@@ -50,7 +50,7 @@ pub fn run(cli: &Cli, environment: &Environment) -> Result<Exit, Failure> {
         Some(Command::Rejects(args)) => rejects::run(args, &config, quiet),
         Some(Command::Export(args)) => export::run(args, &config, quiet),
         Some(Command::Status(args)) => status::run(args, &config),
-        Some(Command::Schema(args)) => schema::run(args, &config),
+        Some(Command::Schema(args)) => schema::run(args, &config, quiet),
         Some(Command::Generate(args)) => generate::run(args),
         Some(Command::Bench(args)) => bench::run(args, &config, cli.settings.db.as_deref(), quiet),
         None => unreachable!("the parser asks for a command"),

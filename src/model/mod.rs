@@ -2,6 +2,7 @@
 //!
 //! Plain data and pure functions. Nothing here reads a file, talks to a database or prints.
 
+pub mod catalogue;
 pub mod digest;
 pub mod document;
 pub mod figures;
@@ -14,6 +15,7 @@ pub mod summary;
 pub mod table;
 pub mod time;
 
+pub use catalogue::Catalogue;
 pub use document::{
     Anchor, Class, Content, DecodeError, Decoded, Document, DocumentKind, FileLayout, FileRole, Membership, Note, Part,
     Phase, SourceFile,

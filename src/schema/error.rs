@@ -22,10 +22,20 @@ pub enum SchemaError {
     Edited { schema: String, file: String },
     #[error("the migration `{schema}/{file}` was left out, although later ones were applied")]
     Gap { schema: String, file: String },
+    #[error("the schema `{schema}` is not what its version {number} declares: {}", few(differences))]
+    Drifted { schema: String, number: i64, differences: Vec<String> },
     #[error("the migration `{schema}/{file}` failed")]
     Migration { schema: String, file: String, source: Box<TargetError> },
     #[error("cannot look at the schema")]
     Target(#[from] TargetError),
+}
+
+/// The first of many.
+fn few(differences: &[String]) -> String {
+    match differences {
+        [first, rest @ ..] if !rest.is_empty() => format!("{first}; and {} more", rest.len()),
+        _ => differences.join(""),
+    }
 }
 
 impl SchemaError {
@@ -41,7 +51,10 @@ impl SchemaError {
                 "change the column, or give a database (or schema) in which transload may make the tables itself"
             }
             SchemaError::Ahead { .. } => "use the transload that wrote this database, or a newer one",
-            SchemaError::Behind { .. } => "`transload migrate` applies it",
+            SchemaError::Behind { .. } => "make a backup; then `transload schema apply`, without a directory, applies it",
+            SchemaError::Drifted { .. } => {
+                "undo what was changed by hand; `transload schema validate`, without a directory, lists every difference"
+            }
             SchemaError::Edited { .. } => {
                 "migrations are never edited once they were applied: use the transload that wrote this database"
             }

@@ -10,6 +10,8 @@ pub struct Migration {
     /// `NNNN_name.sql`.
     pub file: &'static str,
     pub sql: &'static str,
+    /// The schema that it declares, `NNNN.json`.
+    pub snapshot: &'static str,
 }
 
 impl Migration {
@@ -36,23 +38,31 @@ impl Migration {
 }
 
 macro_rules! folder {
-    ($folder:literal: $($file:literal),+) => {
-        &[$(Migration { file: $file, sql: include_str!(concat!("../../schema/", $folder, "/", $file)) }),+]
+    ($folder:literal: $($number:literal $name:literal),+) => {
+        &[$(Migration {
+            file: concat!($number, "_", $name, ".sql"),
+            sql: include_str!(concat!("../../schema/", $folder, "/", $number, "_", $name, ".sql")),
+            snapshot: include_str!(concat!("../../schema/", $folder, "/", $number, ".json")),
+        }),+]
     };
 }
 
 static DONNA_POSTGRES: &[Migration] =
-    folder!("donna/postgres": "0001_core_tables.sql", "0002_indexes.sql", "0003_system_logs.sql");
+    folder!("donna/postgres": "0001" "core_tables", "0002" "indexes", "0003" "system_logs");
 static DONNA_SQLITE: &[Migration] =
-    folder!("donna/sqlite": "0001_core_tables.sql", "0002_indexes.sql", "0003_system_logs.sql");
-static LEDGER_POSTGRES: &[Migration] = folder!("transload/postgres": "0001_ledger.sql", "0002_seals.sql");
-static LEDGER_SQLITE: &[Migration] = folder!("transload/sqlite": "0001_ledger.sql", "0002_seals.sql");
+    folder!("donna/sqlite": "0001" "core_tables", "0002" "indexes", "0003" "system_logs");
+static LEDGER_POSTGRES: &[Migration] = folder!("transload/postgres": "0001" "ledger", "0002" "seals");
+static LEDGER_SQLITE: &[Migration] = folder!("transload/sqlite": "0001" "ledger", "0002" "seals");
+static HISTORY_POSTGRES: &[Migration] = folder!("history/postgres": "0001" "schema_history");
+static HISTORY_SQLITE: &[Migration] = folder!("history/sqlite": "0001" "schema_history");
 
-static ALL: [(&str, &str, &[Migration]); 4] = [
+static ALL: [(&str, &str, &[Migration]); 6] = [
     ("donna", "postgres", DONNA_POSTGRES),
     ("donna", "sqlite", DONNA_SQLITE),
     (super::LEDGER, "postgres", LEDGER_POSTGRES),
     (super::LEDGER, "sqlite", LEDGER_SQLITE),
+    (super::history::OWN, "postgres", HISTORY_POSTGRES),
+    (super::history::OWN, "sqlite", HISTORY_SQLITE),
 ];
 
 /// A schema's migrations for one database, in order; never empty.
@@ -62,8 +72,12 @@ pub fn migrations(schema: &str, dialect: &str) -> Option<&'static [Migration]> {
 
 /// The same as a directory of such files would be read.
 pub fn migration_set(schema: &str, dialect: Dialect) -> Option<MigrationSet> {
-    let files = migrations(schema, dialect.name())?.iter().map(|migration| (migration.file, migration.sql.as_bytes()));
-    Some(MigrationSet::embedded(&format!("{schema}/{dialect}"), dialect, files))
+    let migrations = migrations(schema, dialect.name())?;
+    let names: Vec<String> = migrations.iter().map(|migration| format!("{:04}.json", migration.number())).collect();
+    let files = migrations.iter().map(|migration| (migration.file, migration.sql.as_bytes()));
+    let snapshots =
+        names.iter().zip(migrations).map(|(name, migration)| (name.as_str(), migration.snapshot.as_bytes()));
+    Some(MigrationSet::embedded(&format!("{schema}/{dialect}"), dialect, files.chain(snapshots)))
 }
 
 #[cfg(test)]
@@ -95,6 +109,8 @@ mod tests {
                 assert_eq!(files, on_disk, "{schema}/{dialect}");
                 for migration in migrations {
                     assert_eq!(migration.sql, fs::read_to_string(folder.join(migration.file)).unwrap());
+                    let snapshot = folder.join(format!("{:04}.json", migration.number()));
+                    assert_eq!(migration.snapshot, fs::read_to_string(snapshot).unwrap());
                 }
                 listed += 1;
             }

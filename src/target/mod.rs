@@ -4,13 +4,17 @@
 //! above. One behaviour suite (`tests/target_suite.rs`) passes on every target.
 
 pub mod postgres;
+mod schema;
 pub mod sqlite;
 
 use std::error::Error;
 use std::fmt;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
-use crate::model::{Instant, Limits, Owner, Row, Table, Value};
+use crate::model::{Catalogue, Instant, Limits, Owner, Row, Table, Value};
+
+pub use schema::{AttemptLog, Begin, SchemaSession, StatementError, Watch};
 
 /// A database that documents are moved into.
 pub trait Target: Send + Sync {
@@ -40,6 +44,25 @@ pub trait Target: Send + Sync {
 
     /// The target for a dry run: itself, or a temporary one where the database does not exist yet.
     fn rehearsal(&self) -> Result<Option<Box<dyn Target>>, TargetError>;
+
+    /// A connection that changes the schema.
+    fn schema_session(&self) -> Result<Box<dyn SchemaSession>, TargetError>;
+
+    /// A connection that looks at the schema, over one state of the database. Nothing is created.
+    fn schema_reader(&self) -> Result<Box<dyn SchemaSession>, TargetError>;
+
+    /// Takes the lock that keeps others from changing schemas, waiting so long for it. Where a
+    /// transaction that writes keeps everybody else out, as in SQLite, there is nothing to take.
+    fn schema_lock(&self, holder: &Holder, wait: Duration) -> Result<Box<dyn Lock>, LockError>;
+
+    /// The log of attempts to change a schema, apart from the connection that makes them.
+    fn attempt_log(&self) -> Result<Box<dyn AttemptLog>, TargetError>;
+
+    /// A second connection that tells who blocks a statement; `None` where nobody can tell.
+    fn watch(&self) -> Result<Option<Box<dyn Watch>>, TargetError>;
+
+    /// An empty database of the same kind, gone when it is dropped.
+    fn scratch(&self) -> Result<Box<dyn Target>, TargetError>;
 }
 
 /// What a target can hold and stand.
@@ -188,6 +211,9 @@ pub trait Connection: Send {
 
     /// The table's columns in their order; `None` if there is no such table.
     fn live_columns(&mut self, table: &Table) -> Result<Option<Vec<LiveColumn>>, TargetError>;
+
+    /// What the owner's schema holds, whoever made it; what belongs to an extension is left out.
+    fn catalogue(&mut self, owner: Owner) -> Result<Catalogue, TargetError>;
 
     /// Runs a migration's SQL with unqualified names meaning the owner's schema; for the ledger,
     /// the schema is made first where there is none.

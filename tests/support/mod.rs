@@ -11,3 +11,4 @@ pub mod dump;
 pub mod place;
 pub mod postgres;
 pub mod proof;
+pub mod schema;

@@ -50,3 +50,6 @@ CREATE TABLE user_memory (
     expires_at TIMESTAMP WITH TIME ZONE,
     UNIQUE (user_id, memory_type, key)
 );
+
+-- ENSURE: SELECT count(*) = 4 FROM pg_class
+-- WHERE oid IN (to_regclass('users'), to_regclass('chat_sessions'), to_regclass('messages'), to_regclass('user_memory'));

@@ -24,3 +24,7 @@ CREATE INDEX idx_user_memory_expires ON user_memory(expires_at);
 CREATE INDEX idx_messages_chat_recent ON messages(chat_session_id, created_at DESC);
 CREATE INDEX idx_chat_sessions_user_recent ON chat_sessions(user_id, last_message_at DESC);
 CREATE INDEX idx_user_memory_lookup ON user_memory(user_id, memory_type, key);
+
+-- ENSURE: SELECT count(*) = 19 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+-- WHERE c.relname LIKE 'idx\_%' AND i.indisvalid AND i.indrelid IN
+-- (to_regclass('users'), to_regclass('chat_sessions'), to_regclass('messages'), to_regclass('user_memory'));

@@ -91,3 +91,6 @@ CREATE TABLE user_memory (
             AND substr(expires_at, 1, 19) IS strftime('%Y-%m-%dT%H:%M:%S', substr(expires_at, 1, 19))),
     UNIQUE (user_id, memory_type, key)
 ) STRICT;
+
+-- ENSURE: SELECT count(*) = 4 FROM sqlite_schema
+-- WHERE type = 'table' AND name IN ('users', 'chat_sessions', 'messages', 'user_memory');

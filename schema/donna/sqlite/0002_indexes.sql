@@ -24,3 +24,6 @@ CREATE INDEX idx_user_memory_expires ON user_memory(expires_at);
 CREATE INDEX idx_messages_chat_recent ON messages(chat_session_id, created_at DESC);
 CREATE INDEX idx_chat_sessions_user_recent ON chat_sessions(user_id, last_message_at DESC);
 CREATE INDEX idx_user_memory_lookup ON user_memory(user_id, memory_type, key);
+
+-- ENSURE: SELECT count(*) = 19 FROM sqlite_schema WHERE type = 'index' AND name GLOB 'idx_*'
+-- AND tbl_name IN ('users', 'chat_sessions', 'messages', 'user_memory');

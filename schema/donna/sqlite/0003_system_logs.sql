@@ -23,3 +23,5 @@ CREATE TABLE system_logs (
 CREATE INDEX idx_system_logs_level ON system_logs(level);
 CREATE INDEX idx_system_logs_trace_id ON system_logs(trace_id);
 CREATE INDEX idx_system_logs_created_at ON system_logs(created_at);
+
+-- ENSURE: SELECT count(*) = 9 FROM pragma_table_info('system_logs');

@@ -70,3 +70,6 @@ CREATE TABLE rejects (
     accepted_because TEXT,
     accepted_at TIMESTAMP WITH TIME ZONE
 );
+
+-- ENSURE: SELECT count(*) = 5 FROM pg_class WHERE oid IN (to_regclass('versions'), to_regclass('runs'),
+-- to_regclass('documents'), to_regclass('residue'), to_regclass('rejects'));

@@ -4,3 +4,6 @@
 ALTER TABLE documents ADD COLUMN seal BYTEA CHECK (length(seal) = 8);
 ALTER TABLE residue ADD COLUMN seal BYTEA CHECK (length(seal) = 8);
 ALTER TABLE rejects ADD COLUMN seal BYTEA CHECK (length(seal) = 8);
+
+-- ENSURE: SELECT count(*) = 3 FROM pg_attribute WHERE attname = 'seal' AND attrelid IN
+-- (to_regclass('documents'), to_regclass('residue'), to_regclass('rejects'));

@@ -70,3 +70,6 @@ CREATE TABLE transload_rejects (
     accepted_because TEXT,
     accepted_at TEXT CHECK (accepted_at GLOB '????-??-??T??:??:??.??????Z')
 ) STRICT;
+
+-- ENSURE: SELECT count(*) = 5 FROM sqlite_schema WHERE type = 'table' AND name IN ('transload_versions',
+-- 'transload_runs', 'transload_documents', 'transload_residue', 'transload_rejects');

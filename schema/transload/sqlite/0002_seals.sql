@@ -4,3 +4,6 @@
 ALTER TABLE transload_documents ADD COLUMN seal BLOB CHECK (length(seal) = 8);
 ALTER TABLE transload_residue ADD COLUMN seal BLOB CHECK (length(seal) = 8);
 ALTER TABLE transload_rejects ADD COLUMN seal BLOB CHECK (length(seal) = 8);
+
+-- ENSURE: SELECT count(*) = 3 FROM sqlite_schema t, pragma_table_info(t.name) c WHERE c.name = 'seal'
+-- AND t.name IN ('transload_documents', 'transload_residue', 'transload_rejects');

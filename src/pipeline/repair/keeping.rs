@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::ledger::uuids;
 use crate::model::digest::{self, RowSet, Seal};
 use crate::model::ledger::{DOCUMENTS, RESIDUE};
-use crate::model::{Owner, Row, Table, Value};
+use crate::model::{Catalogue, Owner, Row, Table, Value};
 use crate::target::{in_transaction, Connection, Filter, LiveColumn, TargetError, TargetErrorKind};
 
 use super::saved::{SavedError, Saving};
@@ -216,6 +216,10 @@ impl Connection for Keeping<'_, '_> {
 
     fn live_columns(&mut self, table: &Table) -> Result<Option<Vec<LiveColumn>>, TargetError> {
         self.inner.live_columns(table)
+    }
+
+    fn catalogue(&mut self, owner: Owner) -> Result<Catalogue, TargetError> {
+        self.inner.catalogue(owner)
     }
 
     fn run_script(&mut self, owner: Owner, sql: &str) -> Result<(), TargetError> {

@@ -9,10 +9,11 @@ use postgres::types::{to_sql_checked, IsNull, ToSql, Type};
 
 use super::errors::{of_statement, Failure};
 use super::pool::Lent;
+use super::schema::SET_PATH;
 use super::session::Session;
 use super::sql::{self, quote, Schemas};
-use super::{copy, decode, encode};
-use crate::model::{Owner, Row, Table, Value};
+use super::{catalogue, copy, decode, encode};
+use crate::model::{Catalogue, Owner, Row, Table, Value};
 use crate::target::{no_reader, reads_only, Connection, Durability, Filter, LiveColumn, TargetError, TargetErrorKind};
 
 /// Longer silence of a server that has nothing to do but answer means that it is gone.
@@ -22,11 +23,13 @@ const PING_LIMIT: Duration = Duration::from_secs(30);
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 pub struct PgConnection {
-    lent: Lent,
-    ledger_schema: String,
+    pub(super) lent: Lent,
+    pub(super) ledger_schema: String,
     access: Access,
     /// How many transactions and savepoints are open.
-    depth: usize,
+    pub(super) depth: usize,
+    /// The transaction of the migration that is under way.
+    pub(super) migration: Option<String>,
     /// A statement failed in the transaction that is open: PostgreSQL answers COMMIT with a silent
     /// rollback then, which must not pass for success.
     failed: bool,
@@ -81,11 +84,11 @@ impl PgConnection {
     }
 
     fn over(lent: Lent, ledger_schema: &str, access: Access) -> PgConnection {
-        PgConnection { lent, ledger_schema: ledger_schema.to_owned(), access, depth: 0, failed: false }
+        PgConnection { lent, ledger_schema: ledger_schema.to_owned(), access, depth: 0, migration: None, failed: false }
     }
 
     /// The server refuses as well, but a reader's error is the same on every target.
-    fn may_write(&self, context: impl FnOnce() -> String) -> Result<(), TargetError> {
+    pub(super) fn may_write(&self, context: impl FnOnce() -> String) -> Result<(), TargetError> {
         match self.access {
             Access::Write => Ok(()),
             Access::Read => Err(reads_only(context())),
@@ -99,7 +102,7 @@ impl PgConnection {
     }
 
     /// Runs `work` and keeps book of its failure.
-    fn run<T>(
+    pub(super) fn run<T>(
         &mut self,
         context: impl FnOnce() -> String,
         work: impl FnOnce(&mut Session, &Schemas) -> Result<T, Failure>,
@@ -123,12 +126,15 @@ impl PgConnection {
         })
     }
 
-    fn execute(&mut self, statement: &str, context: &str) -> Result<(), TargetError> {
+    pub(super) fn execute(&mut self, statement: &str, context: &str) -> Result<(), TargetError> {
         self.run(|| context.to_owned(), |session, _| Ok(session.client.batch_execute(statement)?))
     }
 
     /// Runs `work` in the open transaction, or in one of its own.
-    fn within<T>(&mut self, work: impl FnOnce(&mut PgConnection) -> Result<T, TargetError>) -> Result<T, TargetError> {
+    pub(super) fn within<T>(
+        &mut self,
+        work: impl FnOnce(&mut PgConnection) -> Result<T, TargetError>,
+    ) -> Result<T, TargetError> {
         if self.depth > 0 {
             return work(self);
         }
@@ -333,6 +339,14 @@ impl Connection for PgConnection {
         )
     }
 
+    fn catalogue(&mut self, owner: Owner) -> Result<Catalogue, TargetError> {
+        self.aside("cannot read the catalogue", |session, schemas| {
+            let schema = schemas.of(owner);
+            session.client.execute(SET_PATH, &[&quote(schema)])?;
+            Ok(catalogue::read(&mut session.client, schema)?)
+        })
+    }
+
     fn run_script(&mut self, owner: Owner, sql: &str) -> Result<(), TargetError> {
         self.may_write(|| "cannot run the schema's SQL".into())?;
         self.within(|connection| {
@@ -376,7 +390,7 @@ impl Connection for PgConnection {
 impl PgConnection {
     /// Only where there is none: a role without rights on the database can work in a schema that
     /// was made for it.
-    fn make_ledger_schema(&mut self) -> Result<(), TargetError> {
+    pub(super) fn make_ledger_schema(&mut self) -> Result<(), TargetError> {
         let ledger = self.ledger_schema.clone();
         let context = || format!("cannot create the ledger's schema `{ledger}`");
         self.run(context, |session, schemas| {

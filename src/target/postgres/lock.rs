@@ -1,8 +1,11 @@
-//! The lock on a database: a session-level advisory lock on a connection of its own.
+//! The locks on a database: session-level advisory locks, each on a connection of its own.
 //!
-//! It lives exactly as long as that connection, so no crash of either side can leave it behind.
+//! One lives exactly as long as that connection, so no crash of either side can leave it behind.
+//! It is asked for again and again rather than waited for: a statement that waits holds a snapshot,
+//! which an index that is built concurrently would wait for in turn.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant as Moment};
 
 use super::errors::of_statement;
 use super::session::Session;
@@ -27,29 +30,57 @@ const HOLDER: &str = "
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND ((l.classid::int8 << 32) | l.objid::int8) = $1";
 
+/// The pause between two tries while waiting.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What a lock keeps others from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Run,
+    Schema,
+}
+
 pub struct PgLock {
     session: Session,
 }
 
-/// The lock's number for a ledger: one ledger, one run.
-fn key(ledger_schema: &str) -> i64 {
-    let hash = blake3::hash(format!("transload\0{ledger_schema}").as_bytes());
+/// The lock's number for a ledger: one ledger, one run, and one that changes schemas.
+fn key(ledger_schema: &str, purpose: Purpose) -> i64 {
+    let name = match purpose {
+        Purpose::Run => format!("transload\0{ledger_schema}"),
+        Purpose::Schema => format!("transload\0{ledger_schema}\0schema"),
+    };
+    let hash = blake3::hash(name.as_bytes());
     let bytes = hash.as_bytes().first_chunk().expect("a hash has 32 bytes");
     i64::from_be_bytes(*bytes)
 }
 
-pub fn take(mut session: Session, ledger_schema: &str, holder: &Holder) -> Result<PgLock, LockError> {
+pub fn take(
+    mut session: Session,
+    ledger_schema: &str,
+    purpose: Purpose,
+    holder: &Holder,
+    wait: Duration,
+) -> Result<PgLock, LockError> {
     let failed = |error: postgres::Error| of_statement("cannot take the lock on the database".into(), error.into());
-    let key = key(ledger_schema);
+    let key = key(ledger_schema, purpose);
     let name = application_name(&holder.name);
     session.client.execute("SELECT set_config('application_name', $1::text, false)", &[&name]).map_err(failed)?;
-    for _ in 0..ATTEMPTS {
+    let begin = Moment::now();
+    let mut unseen = 0;
+    while unseen < ATTEMPTS {
         let taken: bool = session.client.query_one("SELECT pg_try_advisory_lock($1)", &[&key]).map_err(failed)?.get(0);
         if taken {
             return Ok(PgLock { session });
         }
-        if let Some(row) = session.client.query_opt(HOLDER, &[&key]).map_err(failed)? {
-            return Err(held(row.get(0), row.get(1), row.get(2), row.get(3)));
+        let waited = begin.elapsed();
+        if waited < wait {
+            thread::sleep(PAUSE.min(wait - waited));
+            continue;
+        }
+        match session.client.query_opt(HOLDER, &[&key]).map_err(failed)? {
+            Some(row) => return Err(held(row.get(0), row.get(1), row.get(2), row.get(3))),
+            None => unseen += 1,
         }
     }
     Err(LockError::Held { holder: "a session that comes and goes".into(), since: "just now".into() })
@@ -99,7 +130,8 @@ mod tests {
 
     #[test]
     fn each_ledger_has_its_own_lock() {
-        assert_ne!(key("transload"), key("transload_2"));
+        assert_ne!(key("transload", Purpose::Run), key("transload_2", Purpose::Run));
+        assert_ne!(key("transload", Purpose::Run), key("transload", Purpose::Schema));
     }
 
     #[test]

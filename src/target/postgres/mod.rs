@@ -2,26 +2,32 @@
 //!
 //! ```text
 //! url, pgpass -> parameters -> session (tls) -> pool -> connection (sql, encode, decode)
-//!                                           \-> lock
+//!                                           |             \-> schema, catalogue
+//!                                           \-> lock, log, watch, scratch
 //! ```
 //!
 //! The application's tables stand in the first schema of the connection's search path that is not
 //! the ledger's; the ledger in a schema of its own. Connections go straight to the server: a
 //! proxy that hands a session to several clients would break the lock and the session's settings.
 
+mod catalogue;
 mod connection;
 mod copy;
 mod decode;
 mod encode;
 mod errors;
 mod lock;
+mod log;
 mod parameters;
 mod pgpass;
 mod pool;
+mod schema;
+mod scratch;
 mod session;
 mod sql;
 mod tls;
 mod url;
+mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -33,7 +39,8 @@ pub use pgpass::password_from_pgpass;
 
 use crate::model::Limits;
 use crate::target::{
-    Capabilities, Connection, Durability, Holder, Lock, LockError, Target, TargetError, TargetErrorKind,
+    AttemptLog, Capabilities, Connection, Durability, Holder, Lock, LockError, SchemaSession, Target, TargetError,
+    TargetErrorKind, Watch,
 };
 use connection::PgConnection;
 use pool::{Lent, Sessions};
@@ -85,6 +92,8 @@ pub struct PostgresTarget {
     options: PostgresOptions,
     /// Made at the first connection, because certificates are read for it.
     access: Mutex<Option<Arc<Access>>>,
+    /// Of a scratch database; drops it.
+    _scratch: Option<scratch::ScratchDatabase>,
 }
 
 /// What it takes to reach the server.
@@ -96,7 +105,7 @@ struct Access {
 impl PostgresTarget {
     /// Does not connect.
     pub fn new(options: PostgresOptions) -> PostgresTarget {
-        PostgresTarget { options, access: Mutex::new(None) }
+        PostgresTarget { options, access: Mutex::new(None), _scratch: None }
     }
 
     /// The lock's connection is not the pool's.
@@ -162,11 +171,44 @@ impl Target for PostgresTarget {
     fn lock(&self, holder: &Holder) -> Result<Box<dyn Lock>, LockError> {
         let access = self.access()?;
         let session = patiently(|| access.opener.open())?;
-        Ok(Box::new(lock::take(session, &self.options.ledger_schema, holder)?))
+        Ok(Box::new(lock::take(session, &self.options.ledger_schema, lock::Purpose::Run, holder, Duration::ZERO)?))
     }
 
     fn rehearsal(&self) -> Result<Option<Box<dyn Target>>, TargetError> {
         Ok(None)
+    }
+
+    fn schema_session(&self) -> Result<Box<dyn SchemaSession>, TargetError> {
+        let lent = patiently(|| self.access()?.sessions.take())?;
+        Ok(Box::new(PgConnection::new(lent, Durability::Full, &self.options.ledger_schema)?))
+    }
+
+    fn schema_reader(&self) -> Result<Box<dyn SchemaSession>, TargetError> {
+        let lent = patiently(|| self.access()?.sessions.take())?;
+        Ok(Box::new(PgConnection::reader(lent, &self.options.ledger_schema, None)?))
+    }
+
+    fn schema_lock(&self, holder: &Holder, wait: Duration) -> Result<Box<dyn Lock>, LockError> {
+        let session = patiently(|| self.access()?.opener.open())?;
+        let ledger = &self.options.ledger_schema;
+        Ok(Box::new(lock::take(session, ledger, lock::Purpose::Schema, holder, wait)?))
+    }
+
+    fn attempt_log(&self) -> Result<Box<dyn AttemptLog>, TargetError> {
+        let session = patiently(|| self.access()?.opener.open())?;
+        Ok(Box::new(log::PgLog::new(session, &self.options.ledger_schema)))
+    }
+
+    fn watch(&self) -> Result<Option<Box<dyn Watch>>, TargetError> {
+        let session = patiently(|| self.access()?.opener.open())?;
+        Ok(Some(Box::new(watch::PgWatch::new(session))))
+    }
+
+    fn scratch(&self) -> Result<Box<dyn Target>, TargetError> {
+        let database = scratch::ScratchDatabase::create(self.access()?.opener.clone())?;
+        let mut options = self.options.clone();
+        options.parameters.dbname = Some(database.name().to_owned());
+        Ok(Box::new(PostgresTarget { options, access: Mutex::new(None), _scratch: Some(database) }))
     }
 }
 

@@ -10,11 +10,13 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{OpenFlags, Statement, Transaction, TransactionBehavior};
 
-use crate::model::{Kind, Owner, Row, Table, Value};
+use crate::model::{Catalogue, Kind, Owner, Row, Table, Value};
 use crate::target::{no_reader, reads_only, Connection, Durability, Filter, LiveColumn, TargetError, TargetErrorKind};
 
+use super::catalogue;
 use super::errors::describe;
 use super::reader::{self, Way};
+use super::schema::Migration;
 use super::values::{json_list, read, read_key, Param};
 
 /// Pages kept in memory, in KiB; sorting and batches spill to disk beyond it.
@@ -29,6 +31,10 @@ pub struct SqliteConnection {
     levels: Vec<Level>,
     /// Of a connection that only reads; the outermost transaction is its own.
     reads: Option<Reads>,
+    /// The migration that is under way.
+    pub(super) migration: Option<Migration>,
+    /// How long it waits for another writer.
+    patience: Duration,
 }
 
 /// What a reader takes to begin anew.
@@ -60,7 +66,7 @@ impl SqliteConnection {
         if !pragma_is(&db, "foreign_keys", "1") {
             return Err(TargetError::new(TargetErrorKind::Other, "this SQLite does not enforce foreign keys"));
         }
-        Ok(SqliteConnection { db, levels: Vec::new(), reads: None })
+        Ok(SqliteConnection { db, levels: Vec::new(), reads: None, migration: None, patience })
     }
 
     /// Opens a file that exists, to read what it holds now.
@@ -68,10 +74,10 @@ impl SqliteConnection {
         let db = reader::open(path, way, patience)?;
         reader::begin(&db).map_err(|error| reader::cannot_read(path, error))?;
         let reads = Some(Reads { path: path.to_owned(), way, patience });
-        Ok(SqliteConnection { db, levels: vec![Level::Sound], reads })
+        Ok(SqliteConnection { db, levels: vec![Level::Sound], reads, migration: None, patience })
     }
 
-    fn may_write(&self, context: &str) -> Result<(), TargetError> {
+    pub(super) fn may_write(&self, context: &str) -> Result<(), TargetError> {
         if self.reads.is_some() {
             Err(reads_only(context))
         } else {
@@ -80,7 +86,7 @@ impl SqliteConnection {
     }
 
     /// Runs statements within the transaction that is open, if any, and notes their failure.
-    fn run<T>(
+    pub(super) fn run<T>(
         &mut self,
         context: &str,
         work: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T>,
@@ -115,6 +121,30 @@ impl SqliteConnection {
             transaction.commit()?;
             Ok(value)
         })
+    }
+
+    pub(super) fn execute(&mut self, context: &str, sql: &str) -> Result<(), TargetError> {
+        self.run(context, |db| db.execute_batch(sql))
+    }
+
+    /// Whether no transaction is open.
+    pub(super) fn is_idle(&self) -> bool {
+        self.levels.is_empty()
+    }
+
+    /// Does `work` with another patience for other writers.
+    pub(super) fn with_patience<T>(
+        &mut self,
+        patience: Duration,
+        work: impl FnOnce(&mut SqliteConnection) -> Result<T, TargetError>,
+    ) -> Result<T, TargetError> {
+        let set = |connection: &mut SqliteConnection, patience| {
+            connection.db.busy_timeout(patience).map_err(|error| describe("cannot set up the connection", error))
+        };
+        set(self, patience)?;
+        let result = work(self);
+        set(self, self.patience)?;
+        result
     }
 
     /// A full disk and the like make SQLite roll back the whole transaction by itself.
@@ -348,6 +378,10 @@ impl Connection for SqliteConnection {
         Ok((!columns.is_empty()).then_some(columns))
     }
 
+    fn catalogue(&mut self, owner: Owner) -> Result<Catalogue, TargetError> {
+        self.run("cannot read the schema", |db| catalogue::read(db, owner))
+    }
+
     /// The scripts spell the ledger's prefix out, so the owner makes no difference here.
     fn run_script(&mut self, _owner: Owner, sql: &str) -> Result<(), TargetError> {
         const CONTEXT: &str = "cannot run the script";
@@ -409,7 +443,7 @@ fn read_columns(
 }
 
 /// The one place where a name becomes SQL.
-fn quote(name: &str) -> String {
+pub(super) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

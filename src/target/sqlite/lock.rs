@@ -17,6 +17,15 @@ use crate::target::{Holder, Lock, LockError, TargetError, TargetErrorKind};
 
 use super::file::cannot_open;
 
+/// Stands for the lock on schemas: a migration's transaction keeps every other writer out.
+pub struct NoLock;
+
+impl Lock for NoLock {
+    fn check(&mut self) -> Result<(), TargetError> {
+        Ok(())
+    }
+}
+
 /// How often a file is opened again because its holder removed it in between.
 const ATTEMPTS: usize = 100;
 

@@ -3,11 +3,15 @@
 //! Opening and locating the file stands here; what a connection does is in `connection`, how
 //! values are stored in `values`. Which rows are written, and when, is decided above.
 
+mod catalogue;
 mod connection;
+mod ddl;
 mod errors;
 mod file;
 mod lock;
+mod log;
 mod reader;
+mod schema;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -19,7 +23,10 @@ use tempfile::TempDir;
 use crate::model::path::escape_controls;
 use crate::model::Limits;
 
-use super::{Capabilities, Connection, Durability, Holder, Lock, LockError, Target, TargetError, TargetErrorKind};
+use super::{
+    AttemptLog, Capabilities, Connection, Durability, Holder, Lock, LockError, SchemaSession, Target, TargetError,
+    TargetErrorKind, Watch,
+};
 use connection::SqliteConnection;
 use reader::Way;
 
@@ -110,6 +117,40 @@ impl Target for SqliteTarget {
         })?;
         let path = directory.path().join("rehearsal.db");
         Ok(Some(Box::new(SqliteTarget { path, shown: self.shown.clone(), _directory: Some(directory) })))
+    }
+
+    fn schema_session(&self) -> Result<Box<dyn SchemaSession>, TargetError> {
+        let path = file::locate(&self.path)?;
+        file::create_private(&path)?;
+        Ok(Box::new(patiently(|| SqliteConnection::open(&path, Durability::Full, BUSY_TIMEOUT))?))
+    }
+
+    fn schema_reader(&self) -> Result<Box<dyn SchemaSession>, TargetError> {
+        let path = file::locate(&self.path)?;
+        let way = Way::to(&path, BUSY_TIMEOUT)?;
+        Ok(Box::new(patiently(|| SqliteConnection::open_reader(&path, way, BUSY_TIMEOUT))?))
+    }
+
+    fn schema_lock(&self, _: &Holder, _: Duration) -> Result<Box<dyn Lock>, LockError> {
+        Ok(Box::new(lock::NoLock))
+    }
+
+    fn attempt_log(&self) -> Result<Box<dyn AttemptLog>, TargetError> {
+        Ok(Box::new(log::FileLog::beside(&file::locate(&self.path)?)))
+    }
+
+    fn watch(&self) -> Result<Option<Box<dyn Watch>>, TargetError> {
+        Ok(None)
+    }
+
+    fn scratch(&self) -> Result<Box<dyn Target>, TargetError> {
+        let directory = tempfile::Builder::new().prefix("transload-scratch-").tempdir().map_err(|error| {
+            TargetError::new(TargetErrorKind::Resources, "cannot make a temporary directory for a scratch database")
+                .with_hint("point TMPDIR at a directory with room")
+                .because(error)
+        })?;
+        let path = directory.path().join("scratch.db");
+        Ok(Box::new(SqliteTarget { shown: path.clone(), path, _directory: Some(directory) }))
     }
 }
 
