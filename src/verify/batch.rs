@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Mutex;
 
 use jiff::tz::TimeZone;
 use uuid::Uuid;
@@ -20,7 +21,7 @@ use super::judge::{judge, Judged, Sides};
 use super::large;
 use super::leaves::{of_files, of_rows, Both};
 use super::outcome::Verdict;
-use super::resolve::{resolve, Resolved};
+use super::resolve::{resolve, Known, Resolved};
 use super::stored::{self, Rows, Stored};
 
 /// What judging needs beside the documents.
@@ -33,6 +34,8 @@ pub struct Judge<'a> {
     pub most: usize,
     /// Whether a receipt is wanted.
     pub receipt: bool,
+    /// What references mean, as long as all is judged against one state of the database.
+    pub known: Option<Mutex<Known>>,
 }
 
 /// A document with its judgement.

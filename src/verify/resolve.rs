@@ -1,6 +1,7 @@
 //! What legacy references mean in the database: the row that a column must point to.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::PoisonError;
 
 use uuid::Uuid;
 
@@ -11,6 +12,7 @@ use crate::model::{ids, Missing, Reference, Table, Value};
 use crate::target::{select_all, Connection, Filter, TargetError};
 
 use super::batch::Judge;
+use super::ids::IdMap;
 use super::stored::Rows;
 
 /// References of a batch, resolved.
@@ -39,6 +41,67 @@ impl Resolved {
     }
 }
 
+/// What was resolved before, in one and the same state of the database: a user's chats are in many
+/// batches.
+#[derive(Default)]
+pub struct Known {
+    means: HashMap<&'static str, HashMap<String, Meaning>>,
+    there: IdMap<(&'static str, bool)>,
+}
+
+/// So many references are remembered, and as many ids.
+const MOST_KNOWN: usize = 100_000;
+
+impl Known {
+    /// Gives what is known to `resolved`, and returns what is not.
+    #[allow(clippy::type_complexity)] // two sets as `resolve` takes them
+    fn rest(
+        &self,
+        resolved: &mut Resolved,
+        wanted: &BTreeSet<(&'static str, String)>,
+        held: &BTreeSet<(&'static str, Uuid)>,
+    ) -> (BTreeSet<(&'static str, String)>, BTreeSet<(&'static str, Uuid)>) {
+        let mut rest = (BTreeSet::new(), BTreeSet::new());
+        for (kind, text) in wanted {
+            match self.means.get(kind).and_then(|means| means.get(text)) {
+                Some(meaning) => {
+                    resolved.there.extend(meaning.row.map(|row| (*kind, row)));
+                    resolved.means.insert((*kind, text.clone()), *meaning);
+                }
+                None => drop(rest.0.insert((*kind, text.clone()))),
+            }
+        }
+        for (kind, id) in held {
+            match self.there.get(id).filter(|(of, _)| of == kind) {
+                Some((_, true)) => drop(resolved.there.insert((*kind, *id))),
+                Some((_, false)) => {}
+                None => drop(rest.1.insert((*kind, *id))),
+            }
+        }
+        rest
+    }
+
+    /// Remembers what was found out of these.
+    fn add(
+        &mut self,
+        resolved: &Resolved,
+        wanted: BTreeSet<(&'static str, String)>,
+        held: BTreeSet<(&'static str, Uuid)>,
+    ) {
+        for key in wanted {
+            let means = self.means.entry(key.0).or_default();
+            if let Some(meaning) = resolved.means.get(&key).filter(|_| means.len() < MOST_KNOWN) {
+                means.insert(key.1, *meaning);
+            }
+        }
+        for (kind, id) in held {
+            if self.there.len() < MOST_KNOWN {
+                self.there.insert(id, (kind, resolved.there.contains(&(kind, id))));
+            }
+        }
+    }
+}
+
 /// The table of the kind that is referred to.
 pub fn table_of(format: &dyn Format, reference: Reference) -> &'static Table {
     let kind = format.kinds().iter().find(|kind| kind.name == reference.kind);
@@ -56,8 +119,27 @@ pub fn resolve(
     wanted: &BTreeSet<(&'static str, String)>,
     held: &BTreeSet<(&'static str, Uuid)>,
 ) -> Result<Resolved, TargetError> {
-    let format = judge.format;
     let mut resolved = Resolved::default();
+    let Some(known) = &judge.known else {
+        ask(judge, connection, rows, wanted, held, &mut resolved)?;
+        return Ok(resolved);
+    };
+    let locked = || known.lock().unwrap_or_else(PoisonError::into_inner);
+    let (wanted, held) = locked().rest(&mut resolved, wanted, held);
+    ask(judge, connection, rows, &wanted, &held, &mut resolved)?;
+    locked().add(&resolved, wanted, held);
+    Ok(resolved)
+}
+
+fn ask(
+    judge: &Judge,
+    connection: &mut dyn Connection,
+    rows: &mut Rows,
+    wanted: &BTreeSet<(&'static str, String)>,
+    held: &BTreeSet<(&'static str, Uuid)>,
+    resolved: &mut Resolved,
+) -> Result<(), TargetError> {
+    let format = judge.format;
     let kinds: BTreeSet<&'static str> =
         wanted.iter().map(|(kind, _)| *kind).chain(held.iter().map(|(kind, _)| *kind)).collect();
     for kind in kinds {
@@ -109,5 +191,5 @@ pub fn resolve(
         resolved.there.extend(all.iter().filter(|id| rows.get(table, **id).is_some()).map(|id| (kind, *id)));
         resolved.there.extend(by_key.values().map(|id| (kind, *id)));
     }
-    Ok(resolved)
+    Ok(())
 }

@@ -131,7 +131,8 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
     let mut walker = Walker::new(WalkOptions { root: job.source.to_owned(), follow_links: options.follow_links })?;
     let mut readers = job.target.readers(options.threads.max(1))?;
     let taken = std::time::Instant::now();
-    let judge = Judge {
+    let judge_with = |known| Judge {
+        known,
         format: job.format,
         root: job.source,
         read: ReadOptions {
@@ -143,6 +144,7 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
         most: options.max_differences.max(1),
         receipt: options.receipt,
     };
+    let judge = judge_with(None);
     let mut account = Account::new(
         &options.waivers,
         options.max_differences,
@@ -152,7 +154,8 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
     let mut census = Census::new(job.format.tables());
     let leaves = options.receipt.then(Leaves::new);
     let mut guards = Vec::new();
-    let suspects = judge_all(job, &judge, &mut walker, &mut readers, &mut account, &mut census, leaves.as_ref())?;
+    let first = judge_with(Some(Mutex::default()));
+    let suspects = judge_all(job, &first, &mut walker, &mut readers, &mut account, &mut census, leaves.as_ref())?;
     let reader = &mut *readers[0];
     let whole = options.sample.is_none() && options.changed_since.is_none();
     let mut suspects = suspects;
