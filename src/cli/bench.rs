@@ -15,8 +15,8 @@ use super::engine;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::human::{bytes, columns, duration, thousands, Side};
+use super::output_file::{OutputFile, PUBLIC};
 use super::print;
-use super::verify::files::{OutputFile, PUBLIC};
 use super::{console, json};
 
 #[derive(Args, Debug)]

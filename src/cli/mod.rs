@@ -15,6 +15,7 @@ mod human;
 mod json;
 pub mod logging;
 pub mod migrate;
+mod output_file;
 pub mod progress;
 pub mod rejects;
 pub mod resume;

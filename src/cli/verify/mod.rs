@@ -3,7 +3,6 @@
 pub mod args;
 #[cfg(test)]
 mod example;
-pub(super) mod files;
 mod json;
 mod metrics;
 mod repair;
@@ -31,10 +30,10 @@ use super::engine::{self, Watch, OPTIONAL};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::migrate::each_known;
+use super::output_file::{check_distinct, OutputFile, PRIVATE, PUBLIC};
 use super::{console, print};
 
 use args::VerifyArgs;
-use files::{check_distinct, OutputFile, PRIVATE, PUBLIC};
 
 /// Runs `verify`.
 pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Failure> {

@@ -1,12 +1,12 @@
-//! Files that a verification writes: outside the source, whole or not at all, looked at before the
-//! work begins and not after hours of it.
+//! Files that a command writes: outside the source, whole or not at all, looked at before the work
+//! begins and not after hours of it.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::cli::Failure;
+use super::Failure;
 use crate::config::Config;
 
 /// For whoever runs this.
