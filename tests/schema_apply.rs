@@ -291,6 +291,12 @@ fn optional_parts_are_made_on_demand(site: &Site) {
     assert_eq!(first["left_out"], serde_json::json!(["0002_logs.sql"]));
     assert_eq!(first["applied"][1]["warnings"], serde_json::json!(["table `logs` is missing"]));
     assert_says(&site.run(&["validate", "app"]).expect(0).stdout, &["warning: table `logs` is missing"]);
+    // A setting is for transload's own parts.
+    let mut command = site.command(&["apply", "app"]);
+    assert!(command.env("TRANSLOAD_WITH", "logs").output().expect("it starts").status.success());
+    assert_eq!(site.recorded("app"), "1,3");
+    let wrong = site.run(&["apply", "app", "--with", "log"]).expect(2);
+    assert_says(&wrong.stderr, &["no migration belongs to an optional part `log`; there are logs"]);
     site.run(&["apply", "app", "--with", "logs"]).expect(0);
     assert_eq!(site.recorded("app"), "1,2,3");
     assert_eq!(site.run(&["validate", "app"]).expect(0).stdout, "`app` is what version 0003 declares\n");

@@ -36,7 +36,7 @@ pub fn run(args: &ExportArgs, config: &Config, quiet: bool) -> Result<Exit, Fail
     let target = engine::target(config)?;
     console::write_stderr(format!("target {}\n", escape_controls(&target.name())).as_bytes());
     let writers = config.threads.clamp(1, MOST_WRITERS);
-    let readers = engine::readers(&*target, format, export::FEWEST_READERS - 1 + writers)?;
+    let (readers, format) = engine::readers(&*target, format, export::FEWEST_READERS - 1 + writers)?;
     let stop = engine::begin(config)?;
     let watch = Watch::start(quiet);
     watch.progress.set_work("export");

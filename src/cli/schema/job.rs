@@ -69,14 +69,13 @@ impl Work {
     }
 }
 
-impl From<&Allow> for Allowed {
-    fn from(allow: &Allow) -> Allowed {
-        Allowed {
-            destructive: allow.allow_destructive,
-            comment_changes: allow.accept_comment_changes,
-            with: allow.with.clone(),
-            until: None,
-        }
+/// What the command line allows.
+pub fn allowed(allow: &Allow, config: &Config) -> Allowed {
+    Allowed {
+        destructive: allow.allow_destructive,
+        comment_changes: allow.accept_comment_changes,
+        with: config.with_of_directory().to_vec(),
+        until: None,
     }
 }
 

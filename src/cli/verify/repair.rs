@@ -43,12 +43,13 @@ pub fn run(
     options.mode = if how == Repair::Plan { Mode::DryRun } else { Mode::Real };
     options.repair = Some(pipeline::Repair { documents, directory: config.rejects.clone() });
     let dialect = target.capabilities().dialect;
+    // The tables that the format has here say which parts the database has.
     let watch = Watch::start(quiet);
     let result = pipeline::migrate(&Job {
         format,
         source,
         target,
-        prepare: &|connection| engine::prepare(dialect, format, connection),
+        prepare: &|connection| engine::prepare(dialect, format, &[], connection),
         options: &options,
         command: "verify --repair",
         holder: &engine::holder("verify --repair"),

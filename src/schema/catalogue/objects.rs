@@ -116,6 +116,11 @@ impl Objects {
     pub fn has(&self, key: &Key) -> bool {
         self.get(key).is_some()
     }
+
+    /// Every object and every part of one.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.top.iter().flat_map(|(key, object)| std::iter::once(key).chain(object.parts.keys()))
+    }
 }
 
 fn to_value(catalogue: &Catalogue) -> Map<String, Value> {
@@ -150,4 +155,40 @@ pub fn mark(catalogue: &mut Catalogue, choose: &dyn Fn(&Key) -> bool) {
     catalogue.functions.iter_mut().for_each(|(name, text)| text.optional |= top("function", name));
     catalogue.sequences.iter_mut().for_each(|(name, text)| text.optional |= top("sequence", name));
     catalogue.types.iter_mut().for_each(|(name, text)| text.optional |= top("type", name));
+}
+
+/// Takes out what `choose` says.
+pub fn remove(catalogue: &mut Catalogue, choose: &dyn Fn(&Key) -> bool) {
+    let key = |kind, of: Option<&str>, name: &str| Key { kind, of: of.map(str::to_owned), name: name.to_owned() };
+    let stays = |kind, name: &str| !choose(&key(kind, None, name));
+    catalogue.tables.retain(|name, _| stays("table", name));
+    for (name, table) in &mut catalogue.tables {
+        let stays = |kind, part: &str| !choose(&key(kind, Some(name), part));
+        table.columns.retain(|column| stays("column", &column.name));
+        table.constraints.retain(|part, _| stays("constraint", part));
+        table.indexes.retain(|part, _| stays("index", part));
+        table.triggers.retain(|part, _| stays("trigger", part));
+    }
+    catalogue.views.retain(|name, _| stays("view", name));
+    for (name, view) in &mut catalogue.views {
+        view.indexes.retain(|part, _| !choose(&key("index", Some(name), part)));
+        view.triggers.retain(|part, _| !choose(&key("trigger", Some(name), part)));
+    }
+    catalogue.functions.retain(|name, _| stays("function", name));
+    catalogue.sequences.retain(|name, _| stays("sequence", name));
+    catalogue.types.retain(|name, _| stays("type", name));
+}
+
+/// Takes away every mark of what is optional.
+pub fn require(catalogue: &mut Catalogue) {
+    for table in catalogue.tables.values_mut() {
+        table.optional = false;
+        table.columns.iter_mut().for_each(|column| column.optional = false);
+        table.constraints.values_mut().for_each(|constraint| constraint.optional = false);
+        table.indexes.values_mut().for_each(|index| index.optional = false);
+        table.triggers.values_mut().for_each(|trigger| trigger.optional = false);
+    }
+    catalogue.views.values_mut().for_each(|view| view.optional = false);
+    let texts = [&mut catalogue.functions, &mut catalogue.sequences, &mut catalogue.types];
+    texts.into_iter().flat_map(|texts| texts.values_mut()).for_each(|text| text.optional = false);
 }

@@ -19,7 +19,7 @@ pub use rules::names::said as name_flaw;
 
 use super::files::{MigrationFile, MigrationSet};
 use finding::Findings;
-use shape::Shaped;
+use shape::{Shape, Shaped};
 use world::World;
 
 /// All that is wrong with a directory: by file, then by place.
@@ -50,6 +50,15 @@ pub fn lint(set: &MigrationSet) -> Vec<Finding> {
     }
     findings.sort_by_key(Finding::order);
     findings
+}
+
+/// The tables that a file's statements make, virtual ones among them, in order.
+pub fn tables_made(file: &MigrationFile) -> Vec<String> {
+    let made = |statement: &Shaped<'_>| match &statement.shape {
+        Shape::Create(create) if create.kind == "TABLE" => create.name.as_ref().map(|name| name.name.clone()),
+        _ => None,
+    };
+    shape::of(file).iter().filter_map(made).collect()
 }
 
 /// What a rule sees: one file, and what the files before it made.

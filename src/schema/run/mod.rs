@@ -18,7 +18,7 @@ mod watched;
 pub use baseline::{baseline, Baselined};
 pub use error::{Fate, RunError};
 pub use job::{Done, Job, Outcome, Told, PAUSES};
-use reading::concurrent_index;
+pub use reading::concurrent_index;
 
 use crate::model::{Catalogue, Instant};
 use crate::target::{AttemptLog, Holder, Lock, LockError, SchemaSession, Watch};
