@@ -72,7 +72,9 @@ fn the_declared_schemas_are_what_the_migrations_make(site: &Site) {
     site.run(&["apply", "app"]).expect(0);
     let history = set(site, "history");
     let made = target.schema_reader().expect("a reader").catalogue(Owner::Ledger).expect("it can be read");
-    declare(site, "history", "0001.json", &Snapshot::of(&history.files[0], made, Vec::new()).to_text());
+    let last = history.files.last().expect("there are some");
+    let file = format!("{:04}.json", last.number);
+    declare(site, "history", &file, &Snapshot::of(last, made, Vec::new()).to_text());
 }
 
 fn the_runner_takes_them_like_any_others(site: &Site) {

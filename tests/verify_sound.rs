@@ -174,24 +174,7 @@ fn a_file_that_cannot_be_read_is_no_difference_and_no_agreement() {
     assert_eq!(found["documents"]["unreadable"], 1, "{found}");
 }
 
-macro_rules! on_every_target {
-    ($($case:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[test]
-            fn $case() {
-                super::$case(&super::Place::sqlite());
-            })+
-        }
-        mod postgres {
-            $(#[test]
-            fn $case() {
-                super::$case(&super::Place::postgres(super::PrivatePostgres::start()));
-            })+
-        }
-    };
-}
-
-on_every_target!(
+in_every_place!(
     a_verification_that_is_killed_leaves_nothing_behind,
     two_verifications_say_the_same,
     nothing_compared_is_not_agreement,

@@ -42,7 +42,7 @@ pub fn migrate(
     parts::check(config, format, dialect, &known)?;
     let source = engine::source(config)?;
     console::write_stderr(format!("target {}\n", crate::model::path::escape_controls(&target.name())).as_bytes());
-    let there = parts::there(&*target, format).map_err(|error| run_failure(error.into(), &again()))?;
+    let there = parts::there(&*target, format).map_err(|error| Failure::new(error).with_hint(goes_on(&again())))?;
     let chosen = Chosen::of(format, dialect, options, &config.with, &there);
     let format = parts::with(format, dialect, &chosen.parts);
     let mut run_options = engine::options(config, chosen.kinds);
@@ -85,6 +85,10 @@ pub fn migrate(
     })
 }
 
+fn goes_on(again: &str) -> String {
+    format!("what was committed stays; once the cause is gone, this goes on: {again}")
+}
+
 /// The command that goes on.
 fn again() -> String {
     resume::command(&std::env::args_os().collect::<Vec<_>>())
@@ -124,7 +128,7 @@ fn run_failure(error: pipeline::RunError, again: &str) -> Failure {
             "is it the right directory? `transload scan` says what is there; an empty result is not success".to_owned()
         }
         RunError::Lock(crate::target::LockError::Held { .. }) => "wait for it to end, or stop it".to_owned(),
-        _ => format!("what was committed stays; once the cause is gone, this goes on: {again}"),
+        _ => goes_on(again),
     };
     Failure::new(error).with_hint(hint)
 }

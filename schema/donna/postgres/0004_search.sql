@@ -3,7 +3,6 @@
 -- much room as the texts.
 -- OPTIONAL: search
 -- NO TRANSACTION: writers go on while the index is built.
--- ALLOW: 3.1 because an index of this name that is not ours must stop the run
 --
 -- The first 8,192 characters of a text are searched. A tsvector holds less than 1 MB, and a message that
 -- does not fit could not be written at all: from so many characters no more than a third of that can

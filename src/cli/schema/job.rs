@@ -111,6 +111,7 @@ pub fn tell(told: &Told) {
                 if blockers.is_empty() { String::new() } else { format!("; in the way: {}", blockers.join("; ")) };
             format!("`{file}` waited too long for a lock and is tried again in {} s{who}", pause.as_secs())
         }
+        Told::Waits { file, blockers } => format!("`{file}` waits; in the way: {}", blockers.join("; ")),
         Told::Dropped { index } => format!("dropped the index `{index}`, which a build that failed had left behind"),
     };
     console::write_stderr(format!("{}\n", escape_controls(&line)).as_bytes());

@@ -68,6 +68,7 @@ pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Fail
     let checked = first.and_then(|outcome| match args.repair {
         // What is told in the end is what both sides are after the repair.
         Some(how) if !outcome.guards.is_empty() => {
+            let (format, _) = kinds(&*target, format, &only)?;
             let report = repair::run(args, config, format, &*target, &source, &outcome, how, &stop, quiet)?;
             let stopped = report.stopped;
             repaired = Some(report);

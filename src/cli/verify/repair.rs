@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::exec::Stop;
 use crate::format::Format;
 use crate::model::path::escape_controls;
+use crate::model::DocumentKind;
 use crate::pipeline::{self, Action, Job, Mode, Prefer, RepairOutcome, Repaired, Report};
 use crate::target::Target;
 use crate::verify::outcome::{Outcome, Verdict};
@@ -38,12 +39,13 @@ pub fn run(
     let wanted = |verdict: Verdict| args.prefer.is_none() || verdict != Verdict::Different;
     let documents = outcome.guards.iter().filter(|guarded| wanted(guarded.verdict));
     let documents = documents.map(|guarded| (guarded.document, guarded.guard)).collect();
-    let mut options = engine::options(config, format.kinds().to_vec());
+    // The tables that the format has here say which parts the database has.
+    let has_table = |kind: &&'static DocumentKind| format.tables().contains(&kind.main);
+    let mut options = engine::options(config, format.kinds().iter().copied().filter(has_table).collect());
     options.prefer = Prefer::File;
     options.mode = if how == Repair::Plan { Mode::DryRun } else { Mode::Real };
     options.repair = Some(pipeline::Repair { documents, directory: config.rejects.clone() });
     let dialect = target.capabilities().dialect;
-    // The tables that the format has here say which parts the database has.
     let watch = Watch::start(quiet);
     let result = pipeline::migrate(&Job {
         format,

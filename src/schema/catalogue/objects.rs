@@ -12,8 +12,14 @@ const TOP: [(&str, &str); 5] =
     [("tables", "table"), ("views", "view"), ("functions", "function"), ("sequences", "sequence"), ("types", "type")];
 
 /// The collections within a table or view.
-const PARTS: [(&str, &str); 4] =
-    [("columns", "column"), ("constraints", "constraint"), ("indexes", "index"), ("triggers", "trigger")];
+const PARTS: [(&str, &str); 6] = [
+    ("columns", "column"),
+    ("constraints", "constraint"),
+    ("indexes", "index"),
+    ("triggers", "trigger"),
+    ("policies", "policy"),
+    ("rules", "rule"),
+];
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
@@ -141,12 +147,16 @@ pub fn mark(catalogue: &mut Catalogue, choose: &dyn Fn(&Key) -> bool) {
         table.constraints.iter_mut().for_each(|(at, constraint)| constraint.optional |= part("constraint", at));
         table.indexes.iter_mut().for_each(|(at, index)| index.optional |= part("index", at));
         table.triggers.iter_mut().for_each(|(at, trigger)| trigger.optional |= part("trigger", at));
+        table.policies.iter_mut().for_each(|(at, policy)| policy.optional |= part("policy", at));
+        table.rules.iter_mut().for_each(|(at, rule)| rule.optional |= part("rule", at));
         if table.optional {
             // With the table, all of it is left out.
             table.columns.iter_mut().for_each(|column| column.optional = false);
             table.constraints.values_mut().for_each(|constraint| constraint.optional = false);
             table.indexes.values_mut().for_each(|index| index.optional = false);
             table.triggers.values_mut().for_each(|trigger| trigger.optional = false);
+            table.policies.values_mut().for_each(|policy| policy.optional = false);
+            table.rules.values_mut().for_each(|rule| rule.optional = false);
         }
     }
     for (name, view) in &mut catalogue.views {
@@ -168,6 +178,8 @@ pub fn remove(catalogue: &mut Catalogue, choose: &dyn Fn(&Key) -> bool) {
         table.constraints.retain(|part, _| stays("constraint", part));
         table.indexes.retain(|part, _| stays("index", part));
         table.triggers.retain(|part, _| stays("trigger", part));
+        table.policies.retain(|part, _| stays("policy", part));
+        table.rules.retain(|part, _| stays("rule", part));
     }
     catalogue.views.retain(|name, _| stays("view", name));
     for (name, view) in &mut catalogue.views {
@@ -187,6 +199,8 @@ pub fn require(catalogue: &mut Catalogue) {
         table.constraints.values_mut().for_each(|constraint| constraint.optional = false);
         table.indexes.values_mut().for_each(|index| index.optional = false);
         table.triggers.values_mut().for_each(|trigger| trigger.optional = false);
+        table.policies.values_mut().for_each(|policy| policy.optional = false);
+        table.rules.values_mut().for_each(|rule| rule.optional = false);
     }
     catalogue.views.values_mut().for_each(|view| view.optional = false);
     let texts = [&mut catalogue.functions, &mut catalogue.sequences, &mut catalogue.types];

@@ -272,6 +272,12 @@ impl<'r, 'a> Runner<'r, 'a> {
         Ok(())
     }
 
+    /// How far the log has come; what cannot be read is not recorded.
+    fn anchor(&mut self) -> Option<log::Anchor> {
+        let read = self.log.as_mut().map(|log| log::read(&mut **log));
+        read.and_then(Result::ok).map(|read| read.anchor())
+    }
+
     fn note(&mut self, entry: &Entry) {
         if let Some(log) = self.log {
             note(&mut **log, entry);
