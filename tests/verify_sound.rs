@@ -12,7 +12,7 @@ use serde_json::Value;
 use support::chance::{self, Chance};
 use support::cli::Workplace;
 use support::place::{Database, Moment, Place};
-use support::postgres::{execute, value, PrivatePostgres};
+use support::postgres::{execute, value};
 use support::proof;
 use transload::generate::{generate, Options};
 use transload::verify::outcome::{Conclusion, Outcome};

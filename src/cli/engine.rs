@@ -140,16 +140,19 @@ pub fn ledger(target: &dyn Target, format: &'static dyn Format) -> Result<Box<dy
     }
 }
 
-/// Connections that read one state of the database, for a command that changes nothing, and the format
-/// with the tables that the database has.
+/// What a command that changes nothing works with.
+pub struct Readers {
+    /// They read one state of the database.
+    pub connections: Vec<Box<dyn Connection>>,
+    /// With the tables that the database has.
+    pub format: &'static dyn Format,
+}
+
+/// Opens up to so many connections to a database.
 ///
 /// # Errors
 /// If nothing was ever migrated there.
-pub fn readers(
-    target: &dyn Target,
-    format: &'static dyn Format,
-    count: usize,
-) -> Result<(Vec<Box<dyn Connection>>, &'static dyn Format), Failure> {
+pub fn readers(target: &dyn Target, format: &'static dyn Format, count: usize) -> Result<Readers, Failure> {
     if !target.exists() {
         return Err(never_migrated(target));
     }
@@ -159,7 +162,7 @@ pub fn readers(
     match schema::check(reader, dialect, format.name(), format.tables()).map_err(Failure::new)? {
         true => {
             let parts = schema::parts_of(reader, dialect, format.name()).map_err(Failure::new)?;
-            Ok((readers, parts::with(format, dialect, &parts)))
+            Ok(Readers { connections: readers, format: parts::with(format, dialect, &parts) })
         }
         false => Err(never_migrated(target)),
     }

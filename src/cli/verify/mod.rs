@@ -204,7 +204,7 @@ fn kinds(
     format: &'static dyn Format,
     only: &[&'static str],
 ) -> Result<(&'static dyn Format, Vec<&'static DocumentKind>), Unchecked> {
-    let (_, format) = engine::readers(target, format, 1)?;
+    let format = engine::readers(target, format, 1)?.format;
     let dialect = target.capabilities().dialect;
     let has_table = |kind: &DocumentKind| format.tables().contains(&kind.main);
     if let Some(kind) = format.kinds().iter().find(|kind| only.contains(&kind.name) && !has_table(kind)) {

@@ -34,6 +34,8 @@ fn known(note: &str) -> Option<PrivatePostgres> {
     Client::connect(&server.url(), NoTls).ok().map(|_| server)
 }
 
+// The watchdog ends later than this process, which cannot wait for it.
+#[allow(clippy::zombie_processes)]
 fn start(note: &Path) -> PrivatePostgres {
     let directory = make_directory();
     let runner = std::os::unix::process::parent_id().to_string();
