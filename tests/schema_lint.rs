@@ -147,7 +147,7 @@ fn declared(number: u32, file: &str) -> String {
     let name = format!("{number:04}_x.sql");
     let file = MigrationFile::parse(&name, file.to_owned(), Dialect::Sqlite).expect("a good name");
     let tokens: String = file.token_checksum().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!(r#"{{"number":{number},"dialect":"sqlite","tokens":"{tokens}"}}"#)
+    format!(r#"{{"format":1,"number":{number},"dialect":"sqlite","tokens":"{tokens}","schema":{{}}}}"#)
 }
 
 const GOOD: &str =
@@ -208,12 +208,14 @@ fn the_json_says_the_same() {
                 "file": "0001_a.sql", "line": 2, "column": 1, "rule": "3.1", "name": "not-idempotent",
                 "severity": "warning", "message": "`CREATE TABLE a` fails where it is there already",
                 "help": "say IF NOT EXISTS, and check the outcome with an ENSURE or a snapshot",
+                "silenced": null,
             },
             {
                 "file": "0001_a.sql", "line": 3, "column": 1, "rule": "2.1", "name": "transaction-control",
                 "severity": "error", "message": "`COMMIT` ends or divides the transaction",
                 "help": "leave it out: the runner begins and commits; what cannot run in a transaction says \
                          `-- NO TRANSACTION`",
+                "silenced": null,
             },
         ])
     );
