@@ -25,7 +25,7 @@ fn tree(place: &Place, name: &str, seed: u64, records: u64) -> PathBuf {
 
 fn migrated<'a>(place: &'a Place, source: &Path) -> Database<'a> {
     let database = place.fresh();
-    assert_eq!(place.run(source, &database, &[]).code, Some(0));
+    assert_eq!(place.run(source, &database, &["--with-logs"]).code, Some(0));
     database
 }
 
