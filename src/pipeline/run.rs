@@ -201,6 +201,8 @@ impl<'a> Run<'a> {
             limits: self.target.capabilities().limits,
             part_rows: options.batch_rows,
             part_bytes: options.batch_bytes,
+            // A repair looks at every row.
+            encoder: if options.repair.is_some() { None } else { self.target.encoder() },
         };
         let reject_files = RejectFiles::new(job.source, &options.rejects_directory, self.id, self.dry_run);
         let repairs = options

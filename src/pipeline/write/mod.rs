@@ -7,6 +7,7 @@ mod insert;
 mod keys;
 pub mod live;
 mod owners;
+mod parts;
 mod references;
 pub mod repair;
 mod replace;
@@ -32,6 +33,7 @@ use super::repair::Repaired;
 use repair::Repairs;
 
 pub use attempt::AttemptError;
+pub use insert::{residue_row, Packed};
 pub use references::{drop_if_unused_placeholder, is_referred_to, kind_of};
 pub use seals::seal;
 

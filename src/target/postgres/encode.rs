@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use postgres::types::Type;
 
 use crate::model::{Instant, Kind, Row, Table, Value};
+use crate::target::Encoder;
 
 /// PostgreSQL counts microseconds from 2000-01-01.
 pub const EPOCH_MICROS: i64 = 946_684_800_000_000;
@@ -44,6 +45,23 @@ pub fn row(out: &mut Vec<u8>, table: &Table, row: &Row) -> Result<(), EncodeErro
         field(out, column.kind, column.name, value)?;
     }
     Ok(())
+}
+
+/// Encodes rows for COPY away from any connection.
+pub struct CopyEncoder;
+
+impl Encoder for CopyEncoder {
+    fn encode(&self, table: &Table, rows: &[Row], out: &mut Vec<u8>) -> bool {
+        let begin = out.len();
+        // Beside its content, a row has its number of columns and each value's length.
+        let content: usize = rows.iter().map(Row::weight).sum();
+        out.reserve(content + rows.len() * (2 + 4 * table.columns.len()));
+        let encoded = rows.iter().all(|one| row(out, table, one).is_ok());
+        if !encoded {
+            out.truncate(begin);
+        }
+        encoded
+    }
 }
 
 /// Appends a value with its length before it; NULL is the length -1.

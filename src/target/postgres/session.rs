@@ -52,6 +52,8 @@ pub struct Session {
     pub durability: Option<Durability>,
     /// Prepared once a connection: COPY into each table.
     pub copies: HashMap<String, Statement>,
+    /// What COPY is about to send: kept, because every batch needs as much again.
+    pub buffer: Vec<u8>,
     /// Rows that went through each staging table since it was last truncated.
     pub staged: HashMap<String, usize>,
     /// Set when the session must not be used again.
@@ -164,7 +166,15 @@ impl Opener {
             unfit(format!("no schema of the search path exists in the database at {endpoint}"))
                 .with_hint("create the schema, or name one with `ALTER ROLE ... SET search_path = ...`")
         })?;
-        Ok(Session { client, schema, durability: None, copies: HashMap::new(), staged: HashMap::new(), broken: false })
+        Ok(Session {
+            client,
+            schema,
+            durability: None,
+            copies: HashMap::new(),
+            buffer: Vec::new(),
+            staged: HashMap::new(),
+            broken: false,
+        })
     }
 }
 

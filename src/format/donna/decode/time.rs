@@ -55,9 +55,7 @@ impl Spelled {
         let ([y1, y2], [y3, y4]) = (two((c.year / 100) as u8), two((c.year % 100) as u8));
         let ([m1, m2], [d1, d2]) = (two(c.month), two(c.day));
         let ([h1, h2], [n1, n2], [s1, s2]) = (two(c.hour), two(c.minute), two(c.second));
-        let local = [
-            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, separator, h1, h2, b':', n1, n2, b':', s1, s2,
-        ];
+        let local = [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, separator, h1, h2, b':', n1, n2, b':', s1, s2];
         let mut bytes = [0; 25];
         bytes[..local.len()].copy_from_slice(&local);
         let length = local.len() + zone.len();
@@ -259,7 +257,8 @@ mod tests {
         while micros < Instant::MAX.0 {
             let instant = Instant(micros);
             let fixed = instant.to_fixed();
-            let spelled = |spelled: Option<Spelled>| spelled.map(|it| String::from_utf8(it.as_bytes().to_vec()).unwrap());
+            let spelled =
+                |spelled: Option<Spelled>| spelled.map(|it| String::from_utf8(it.as_bytes().to_vec()).unwrap());
             if fixed.ends_with(".000000Z") {
                 assert_eq!(spelled(php(instant)), Some(format!("{}+00:00", &fixed[..19])));
                 assert_eq!(spelled(zulu(instant)), Some(format!("{}Z", &fixed[..19])));
