@@ -220,6 +220,7 @@ impl<'a> Run<'a> {
             no_rejects,
             dry_run: self.dry_run,
             reject_files: &reject_files,
+            remembered: Default::default(),
             repairs: repairs.as_ref(),
             stop: job.stop,
             lost: &lost,

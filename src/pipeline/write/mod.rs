@@ -34,7 +34,7 @@ use repair::Repairs;
 
 pub use attempt::AttemptError;
 pub use insert::{residue_row, Packed};
-pub use references::{drop_if_unused_placeholder, is_referred_to, kind_of};
+pub use references::{drop_if_unused_placeholder, is_referred_to, kind_of, Remembered};
 pub use seals::seal;
 
 /// What all writers of a run share.
@@ -52,6 +52,8 @@ pub struct Env<'a> {
     /// A dry run is one transaction on one connection: what is lost cannot be repeated.
     pub dry_run: bool,
     pub reject_files: &'a RejectFiles,
+    /// Of a run into empty tables.
+    pub remembered: Remembered,
     /// Of a run that repairs.
     pub repairs: Option<&'a Repairs<'a>>,
     pub stop: &'a Stop,
