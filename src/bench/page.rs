@@ -80,7 +80,7 @@ fn section(html: &mut Html, size: &Size) {
     html.raw("</div><p class=key><span><svg viewBox=\"0 0 1 1\"><rect class=bar-floor width=1 height=1 /></svg>floors");
     html.raw("</span><span><svg viewBox=\"0 0 1 1\"><rect class=bar-own width=1 height=1 /></svg>transload</span></p>");
     html.raw("<div class=scroll><table><caption>What was measured</caption><thead><tr><th>case<th>time<th>rows/s");
-    html.raw("<th>bytes/s<th>CPU time<th>peak memory</tr></thead><tbody>");
+    html.raw("<th>bytes/s<th>CPU time<th>peak memory<th>commits/s<th>p50<th>p95<th>p99</tr></thead><tbody>");
     for case in &size.cases {
         row(html, case);
     }
@@ -112,6 +112,10 @@ fn row(html: &mut Html, case: &Case) {
         case.bytes_per_second().map(|number| bytes(number.round() as u64)),
         case.cpu_seconds.map(time),
         case.peak_bytes.map(bytes),
+        case.commits_per_second().map(whole),
+        case.commits.map(|commits| time(commits.p50)),
+        case.commits.map(|commits| time(commits.p95)),
+        case.commits.map(|commits| time(commits.p99)),
     ];
     for cell in cells {
         html.raw("<td>").text(cell.as_deref().unwrap_or("–")).raw("</td>");

@@ -60,6 +60,7 @@ pub static LEDGER_SCHEMA: Key = Key::new("ledger_schema", Shape::Text);
 pub static FOLLOW_LINKS: Key = Key::new("follow_links", Shape::Switch);
 pub static MAX_CONNECTIONS: Key = Key::or("max_connections", Shape::Number, &["DB_MAX_CONNECTIONS"]);
 pub static IDLE_TIMEOUT: Key = Key::or("idle_timeout", Shape::Number, &["DB_IDLE_TIMEOUT"]);
+pub static MAX_MEMORY: Key = Key::new("max_memory", Shape::Size);
 pub static BATCH_ROWS: Key = Key::or("write.batch_rows", Shape::Number, &["MIGRATION_BATCH_SIZE"]);
 pub static BATCH_BYTES: Key = Key::new("write.batch_bytes", Shape::Size);
 pub static CONNECTIONS: Key = Key::new("write.connections", Shape::Number);
@@ -67,7 +68,7 @@ pub static WHOLE_BYTES: Key = Key::new("read.whole_bytes", Shape::Size);
 pub static THREADS: Key = Key::new("read.threads", Shape::Number);
 
 /// In the order in which they are printed.
-pub static KEYS: [&Key; 14] = [
+pub static KEYS: [&Key; 15] = [
     &SOURCE,
     &FORMAT,
     &DB,
@@ -82,6 +83,7 @@ pub static KEYS: [&Key; 14] = [
     &CONNECTIONS,
     &WHOLE_BYTES,
     &THREADS,
+    &MAX_MEMORY,
 ];
 
 /// Where a value came from.

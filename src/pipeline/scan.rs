@@ -22,8 +22,6 @@ use super::write::Done;
 
 /// Documents examined between two looks at the clock and the stop flag.
 const CHUNK: usize = 512;
-/// Bytes of files examined at once.
-const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug)]
 pub struct ScanReport {
@@ -86,7 +84,7 @@ pub fn scan(
                     progress.add_found(document.files.len() as u64);
                     bytes += document.bytes();
                     chunk.push(document);
-                    if chunk.len() >= CHUNK || bytes >= CHUNK_BYTES {
+                    if chunk.len() >= CHUNK || bytes >= options.chunk_bytes {
                         bytes = 0;
                         examine(&examiner, &mut claims, std::mem::take(&mut chunk), &mut account, progress);
                         tick(&progress.snapshot());

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::exec::{with_pauses, Stop, PAUSES};
+use crate::exec::{with_pauses, Latencies, Stop, PAUSES};
 use crate::format::Format;
 use crate::model::{DocumentOutcome, FileLayout, Flaw, Note, Place, Reason, Reject};
 use crate::source::ReadProblem;
@@ -54,6 +54,8 @@ pub struct Env<'a> {
     pub reject_files: &'a RejectFiles,
     /// Of a run into empty tables.
     pub remembered: Remembered,
+    /// From each batch's begin to its commit, answered.
+    pub commits: Latencies,
     /// Of a run that repairs.
     pub repairs: Option<&'a Repairs<'a>>,
     pub stop: &'a Stop,
@@ -172,11 +174,13 @@ fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: b
     loop {
         save_rejects(env, items)?;
         let skip: Vec<usize> = failed.iter().map(|(index, _)| *index).collect();
+        let begun = std::time::Instant::now();
         let result = attempt::attempt(env, &mut **locked(connection), items, &skip, careful);
         // Whatever went wrong, the next attempt looks at what the database really holds.
         let looked = std::mem::replace(&mut careful, true) || !env.fresh;
         match result {
             Ok(mut done) => {
+                env.commits.add(begun.elapsed());
                 for (index, problem) in failed {
                     done[index].problem = Some(problem);
                 }

@@ -219,4 +219,22 @@ mod tests {
         assert_eq!(empty.len(), 12);
         assert_eq!(empty[..4], [0; 4]);
     }
+
+    #[test]
+    fn rows_made_ready_early_are_those_made_late() {
+        use crate::model::ledger::VERSIONS;
+        let one = |number| {
+            let (name, sum) = (Value::Text("größer".repeat(number as usize)), Value::Bytes(vec![7; number as usize]));
+            let at = if number % 2 == 0 { Value::Null } else { Value::Time(Instant(number)) };
+            Row(vec![Value::Text("s".into()), Value::Int(number), name, sum, at])
+        };
+        let rows: Vec<Row> = (0..50).map(one).collect();
+        let (mut early, mut late) = (b"before".to_vec(), b"before".to_vec());
+        assert!(CopyEncoder.encode(&VERSIONS, &rows, &mut early));
+        rows.iter().for_each(|one| row(&mut late, &VERSIONS, one).unwrap());
+        assert_eq!(early, late);
+        let unresolved = [rows[0].clone(), Row(vec![Value::Reference("u".into()); 5])];
+        assert!(!CopyEncoder.encode(&VERSIONS, &unresolved, &mut early));
+        assert_eq!(early, late);
+    }
 }
