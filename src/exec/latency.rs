@@ -60,7 +60,7 @@ fn place(took: Duration) -> usize {
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
     let doublings = micros.ilog2();
     // How far it is to the next doubling.
-    let step = ((micros - (1 << doublings)) as u128 * u128::from(STEPS) >> doublings) as u32;
+    let step = ((u128::from(micros - (1 << doublings)) * u128::from(STEPS)) >> doublings) as u32;
     ((doublings * STEPS + step) as usize).min(COUNTERS - 1)
 }
 
