@@ -80,11 +80,12 @@ fn section(html: &mut Html, size: &Size) {
     html.raw("</div><p class=key><span><svg viewBox=\"0 0 1 1\"><rect class=bar-floor width=1 height=1 /></svg>floors");
     html.raw("</span><span><svg viewBox=\"0 0 1 1\"><rect class=bar-own width=1 height=1 /></svg>transload</span></p>");
     html.raw("<div class=scroll><table><caption>What was measured</caption><thead><tr><th>case<th>time<th>rows/s");
-    html.raw("<th>bytes/s<th>CPU time<th>peak memory<th>commits/s<th>p50<th>p95<th>p99</tr></thead><tbody>");
+    html.raw("<th>bytes/s<th>CPU time<th>peak memory</tr></thead><tbody>");
     for case in &size.cases {
         row(html, case);
     }
     html.raw("</tbody></table></div>");
+    commits(html, size);
     if !size.ratios.is_empty() {
         html.raw(
             "<div class=scroll><table><caption>Against the floors</caption><thead><tr><th>case<th>floors<th>times",
@@ -97,6 +98,25 @@ fn section(html: &mut Html, size: &Size) {
         html.raw("</tbody></table></div>");
     }
     html.raw("</section>\n");
+}
+
+/// Of the cases that commit anything.
+fn commits(html: &mut Html, size: &Size) {
+    if size.cases.iter().all(|case| case.commits.is_none()) {
+        return;
+    }
+    html.raw("<div class=scroll><table><caption>Commits, from a batch's begin to the answer</caption><thead><tr>");
+    html.raw("<th>case<th>commits<th>commits/s<th>p50<th>p95<th>p99</tr></thead><tbody>");
+    for case in &size.cases {
+        let (Some(commits), Some(rate)) = (case.commits, case.commits_per_second()) else { continue };
+        html.raw("<tr><th scope=row>").text(case.name).raw("</th><td>").number(commits.count);
+        html.raw("</td><td>").number(rate.round() as u64);
+        for seconds in [commits.p50, commits.p95, commits.p99] {
+            html.raw("</td><td>").text(&format!("{:.1} ms", seconds * 1e3));
+        }
+        html.raw("</td></tr>");
+    }
+    html.raw("</tbody></table></div>");
 }
 
 fn row(html: &mut Html, case: &Case) {
@@ -112,10 +132,6 @@ fn row(html: &mut Html, case: &Case) {
         case.bytes_per_second().map(|number| bytes(number.round() as u64)),
         case.cpu_seconds.map(time),
         case.peak_bytes.map(bytes),
-        case.commits_per_second().map(whole),
-        case.commits.map(|commits| time(commits.p50)),
-        case.commits.map(|commits| time(commits.p95)),
-        case.commits.map(|commits| time(commits.p99)),
     ];
     for cell in cells {
         html.raw("<td>").text(cell.as_deref().unwrap_or("–")).raw("</td>");

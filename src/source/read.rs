@@ -189,14 +189,14 @@ fn traits_of(metadata: &Metadata) -> (u64, i64, i64, u64) {
     (metadata.size(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino())
 }
 
-/// All `size` bytes, and no more of a file that grows: its size tells, which is asked for afterwards.
-fn read_whole(mut file: &File, size: u64) -> Result<Vec<u8>, Trouble> {
-    let mut bytes = vec![0; usize::try_from(size).expect("a file that is held whole fits into memory")];
-    match file.read_exact(&mut bytes) {
-        Ok(()) => Ok(bytes),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Trouble::Changed),
-        Err(error) => Err(error.into()),
+/// All `size` bytes and no more: that a file grows is seen by its size afterwards.
+fn read_whole(file: &File, size: u64) -> Result<Vec<u8>, Trouble> {
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    file.take(size).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 != size {
+        return Err(Trouble::Changed);
     }
+    Ok(bytes)
 }
 
 fn hash_through(file: &File, size: u64) -> Result<blake3::Hash, Trouble> {

@@ -27,15 +27,7 @@ pub fn send(session: &mut Session, relation: &str, table: &Table, pieces: &[Piec
     if pieces.iter().all(is_nothing) {
         return Ok(());
     }
-    let statement = sql::copy_in(relation, table);
-    let prepared = match session.copies.get(&statement) {
-        Some(prepared) => prepared.clone(),
-        None => {
-            let prepared = session.client.prepare(&statement)?;
-            session.copies.insert(statement, prepared.clone());
-            prepared
-        }
-    };
+    let prepared = session.prepared(sql::copy_in(relation, table), &[])?;
     let mut writer = session.client.copy_in(&prepared)?;
     let buffer = &mut session.buffer;
     buffer.clear();

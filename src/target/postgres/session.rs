@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use postgres::config;
+use postgres::types::Type;
 use postgres::{Client, Config, NoTls, Statement};
 use r2d2::ManageConnection;
 use r2d2_postgres::PostgresConnectionManager;
@@ -50,14 +51,26 @@ pub struct Session {
     /// The schema of the application's tables.
     pub schema: String,
     pub durability: Option<Durability>,
-    /// Prepared once a connection: COPY into each table.
-    pub copies: HashMap<String, Statement>,
+    /// Statements that come again and again, by their text: the server plans them once.
+    prepared: HashMap<String, Statement>,
     /// What COPY is about to send: kept, because every batch needs as much again.
     pub buffer: Vec<u8>,
     /// Rows that went through each staging table since it was last truncated.
     pub staged: HashMap<String, usize>,
     /// Set when the session must not be used again.
     pub broken: bool,
+}
+
+impl Session {
+    /// The statement, prepared when it is asked for first.
+    pub fn prepared(&mut self, statement: String, types: &[Type]) -> Result<Statement, postgres::Error> {
+        if let Some(prepared) = self.prepared.get(&statement) {
+            return Ok(prepared.clone());
+        }
+        let prepared = self.client.prepare_typed(&statement, types)?;
+        self.prepared.insert(statement, prepared.clone());
+        Ok(prepared)
+    }
 }
 
 /// How to reach one endpoint; tried in this order.
@@ -170,7 +183,7 @@ impl Opener {
             client,
             schema,
             durability: None,
-            copies: HashMap::new(),
+            prepared: HashMap::new(),
             buffer: Vec::new(),
             staged: HashMap::new(),
             broken: false,
