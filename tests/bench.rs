@@ -50,7 +50,9 @@ fn postgres_is_measured_beside_its_floors_and_the_page_shows_it() {
             "copy_out",
             "scan",
             "migrate",
+            "damaged",
             "unchanged",
+            "changed",
             "verify",
         ];
         assert_eq!(names(&size["cases"], "name"), expected);
@@ -67,13 +69,25 @@ fn postgres_is_measured_beside_its_floors_and_the_page_shows_it() {
         assert_eq!(rows("migrate"), rows("floor2"), "{size}");
         assert!(rows("floor2_ledger") > rows("floor2"), "{size}");
         assert_eq!(rows("unchanged"), Some(0), "{size}");
-        assert_eq!(names(&size["ratios"], "case"), ["migrate", "migrate", "migrate", "unchanged", "verify"]);
+        assert!(rows("changed") > Some(0) && rows("changed") < rows("migrate"), "{size}");
+        assert!(rows("damaged") > Some(0), "{size}");
+        for case in size["cases"].as_array().expect("a list") {
+            let writes = ["migrate", "damaged", "changed"].contains(&case["name"].as_str().expect("a name"));
+            assert_eq!(case["commits"]["count"].as_u64().is_some_and(|count| count > 0), writes, "{case}");
+            let [p50, p99] = ["p50", "p99"].map(|name| case["commits"][name].as_f64().unwrap_or_default());
+            assert_eq!(p50 > 0.0, writes, "{case}");
+            assert!(p50 <= p99, "{case}");
+        }
+        let expected = ["migrate", "migrate", "migrate", "unchanged", "changed", "damaged", "verify"];
+        assert_eq!(names(&size["ratios"], "case"), expected);
     }
     let browser = Browser::new();
     browser.write("bench.html", &fs::read_to_string(place.path("bench.html")).expect("a page"));
     let looked = browser.open("bench.html", &["--dump-dom"]);
     assert!(looked.console.is_empty(), "{:#?}", looked.console);
-    for shown in ["2 sizes, PostgreSQL", "Microseconds a message", "<polyline", "300 messages in", "floor2_ledger"] {
+    for shown in
+        ["2 sizes, PostgreSQL", "Microseconds a message", "<polyline", "300 messages in", "floor2_ledger", "commits/s"]
+    {
         assert!(looked.stdout.contains(shown), "{shown} is not in the page");
     }
 }
@@ -82,7 +96,9 @@ fn postgres_is_measured_beside_its_floors_and_the_page_shows_it() {
 fn sqlite_is_measured_and_a_person_can_read_it() {
     let place = Workplace::new();
     let ended = bench(&place, &["--target", "sqlite", "--records", "200", "--rounds", "2"]).expect(0);
-    for said in ["\n200 messages in ", "\nmigrate ", "\nunchanged ", "\nverify ", "\nunchanged is "] {
+    for said in
+        ["\n200 messages in ", "\nmigrate ", "\ndamaged ", "\nunchanged ", "\nchanged ", "\nverify ", "\nunchanged is "]
+    {
         assert!(ended.stdout.contains(said), "{said:?} is not in\n{}", ended.stdout);
     }
     assert!(ended.stdout.contains("insert_select"), "measured, or said to be left out:\n{}", ended.stdout);

@@ -289,8 +289,35 @@ fn a_huge_chat_that_was_cut_short_is_rejected_whole(place: &Place) {
     assert_eq!(content.rows("rejects").len(), 1);
 }
 
+fn max_memory_is_kept_to_within_a_tenth(place: &Place) {
+    let source = place.path("tree");
+    generate(&source, &Options { records: 10_000, seed: 1, damage: 0.0 }).expect("a tree can be made");
+    let (bytes, _, _) = huge();
+    Chat::write(&source, bytes);
+    // What a thread and a connection take is counted, so their numbers are not left to this machine.
+    let sizes = ["--threads", "2", "--connections", "2", "--batch-rows", "20000"];
+    for limit in [64, 96] {
+        let database = place.fresh();
+        let most = format!("{limit}MiB");
+        let arguments = [&sizes[..], &["--max-memory", &most]].concat();
+        let ended = place.run(&source, &database, &arguments);
+        assert_eq!(ended.code, Some(0), "{}", ended.log);
+        assert_within(&ended, limit * MIB * 11 / 10, &format!("with --max-memory {most}"));
+    }
+    let database = place.fresh();
+    let refused = place.run(&source, &database, &[&sizes[..], &["--max-memory", "10MiB"]].concat());
+    assert_eq!(refused.code, Some(64), "{}", refused.log);
+    let least = refused.log.split("at least ").nth(1).and_then(|rest| rest.split(' ').next());
+    let least = format!("{}MiB", least.expect("the smallest is said"));
+    let smallest = place.run(&source, &database, &[&sizes[..], &["--max-memory", &least]].concat());
+    assert_eq!(smallest.code, Some(0), "{}", smallest.log);
+    let limit: u64 = least.trim_end_matches("MiB").parse().expect("a number");
+    assert_within(&smallest, limit * MIB * 11 / 10, &format!("with the smallest, {least}"));
+}
+
 in_every_place!(
     a_tree_of_ten_thousand_records_is_loaded_and_verified_in_less_than_128_mib,
     a_huge_chat_is_loaded_changed_and_verified_in_bounded_memory,
     a_huge_chat_that_was_cut_short_is_rejected_whole,
+    max_memory_is_kept_to_within_a_tenth,
 );

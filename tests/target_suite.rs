@@ -65,7 +65,8 @@ macro_rules! suite {
         suite!(@ $make, values: every_kind_comes_back, nulls_come_back, hostile_texts_come_back_unchanged,
             times_come_back_to_the_microsecond, json_comes_back_by_value, a_filter_finds_every_kind_of_value,
             a_text_with_nul_is_refused_as_data, digests_of_rows_survive_the_database);
-        suite!(@ $make, rows: inserting_nothing_is_fine, rows_come_in_the_order_of_the_primary_key,
+        suite!(@ $make, rows: inserting_nothing_is_fine, rows_made_ready_elsewhere_are_what_they_were,
+            rows_come_in_the_order_of_the_primary_key,
             a_key_of_two_columns_orders_by_both, a_filter_takes_ten_thousand_values, a_filter_without_values_finds_nothing,
             a_reader_may_stop_early, updates_touch_only_the_rows_named, updates_leave_children_in_place,
             deletes_count_and_filter, emptiness_is_known, rows_come_in_the_order_asked_for,

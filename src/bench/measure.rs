@@ -25,11 +25,19 @@ pub struct Sample {
     pub stdout: String,
 }
 
+/// Runs it to its good end.
+///
+/// # Errors
+/// As [`run_to`].
+pub fn run(command: &mut Command) -> Result<Sample, BenchError> {
+    run_to(command, &[0])
+}
+
 /// Runs it to its end.
 ///
 /// # Errors
-/// When it cannot be started, or ends with another exit code than 0; with the end of what it said.
-pub fn run(command: &mut Command) -> Result<Sample, BenchError> {
+/// When it cannot be started, or ends with another exit code than these; with the end of what it said.
+pub fn run_to(command: &mut Command, expected: &[i32]) -> Result<Sample, BenchError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let failed = |source| BenchError::Run { program: program.clone(), source };
     let mut out = tempfile::tempfile().map_err(failed)?;
@@ -54,7 +62,7 @@ pub fn run(command: &mut Command) -> Result<Sample, BenchError> {
     let cpu_seconds = cpu_seconds(child.id());
     let status = child.wait().map_err(failed)?;
     let stdout = read(&mut out).map_err(failed)?;
-    if !status.success() {
+    if !status.code().is_some_and(|code| expected.contains(&code)) {
         let said = read(&mut err).map_err(failed)?;
         let said = said.trim_end().lines().rev().take(5).collect::<Vec<_>>();
         let said = said.into_iter().rev().collect::<Vec<_>>().join("; ");
@@ -108,6 +116,7 @@ mod tests {
     fn what_a_program_said_is_told_when_it_fails() {
         let error = run(Command::new("sh").args(["-c", "echo so; echo why >&2; exit 3"])).expect_err("it fails");
         assert!(error.to_string().contains("why") && error.to_string().contains('3'), "{error}");
+        assert!(run_to(Command::new("sh").args(["-c", "exit 3"]), &[1, 3]).is_ok());
         assert!(run(&mut Command::new("/nowhere/at/all")).is_err());
     }
 }

@@ -8,6 +8,7 @@
 //! The verbs run as the program that a user runs, so that a figure holds its start and its end; the
 //! floors go through each database's own client, and count only after they were checked.
 
+mod changes;
 mod error;
 mod floors;
 mod measure;
@@ -27,7 +28,7 @@ use std::process::Command;
 
 use serde::Deserialize;
 
-use crate::exec::Stop;
+use crate::exec::{Quantiles, Stop};
 use crate::generate::{generate, Generated, Options as TreeOptions};
 use crate::model::Instant;
 
@@ -133,7 +134,11 @@ struct RunSummary {
     rows: u64,
     bytes: u64,
     mode: Option<String>,
+    commits: Option<Quantiles>,
 }
+
+/// The share of documents of the second tree that cannot be loaded.
+const DAMAGE: f64 = 0.01;
 
 impl Bench<'_> {
     fn version(&self) -> Result<String, BenchError> {
@@ -154,6 +159,8 @@ impl Bench<'_> {
         let tree = directory.join("tree");
         let made = generate(&tree, &TreeOptions { records, seed: 1, damage: 0.0 })?;
         (self.tell)(Told::Prepares { records });
+        let damaged = directory.join("damaged");
+        generate(&damaged, &TreeOptions { records, seed: 1, damage: DAMAGE })?;
         let cases = match &self.access {
             Some(access) => self.postgres(access, records, &tree, &made, &directory)?,
             None => self.sqlite(records, &tree, &made, &directory)?,
@@ -165,6 +172,8 @@ impl Bench<'_> {
             ("migrate", &["copy_indexed"]),
             ("migrate", &["insert_select"]),
             ("unchanged", &["read"]),
+            ("changed", &["read"]),
+            ("damaged", &["migrate"]),
             ("verify", &["copy_out", "parse"]),
         ] {
             size.add_ratio(case, floors);
@@ -200,6 +209,11 @@ impl Bench<'_> {
             let _ = access.session(&self.admin)?.run("CHECKPOINT;");
             self.transload("migrate", tree, &database.url)
         };
+        let damaged = || -> Result<Measured, BenchError> {
+            let database = Scratch::make(access, &self.admin)?;
+            let _ = access.session(&self.admin)?.run("CHECKPOINT;");
+            self.damaged(directory, &database.url)
+        };
         let (floor, own) = (Kind::Floor, Kind::Transload);
         self.rounds(
             records,
@@ -222,7 +236,9 @@ impl Bench<'_> {
                 ("copy_out", "the four tables out again in order, by binary COPY", floor, &copied_out),
                 ("scan", "transload scan", own, &|| self.scan(tree)),
                 ("migrate", "transload migrate into an empty database", own, &fresh),
+                ("damaged", "the same with 1% of the documents damaged", own, &damaged),
                 ("unchanged", "transload migrate once more", own, &|| self.transload("migrate", tree, &filled.url)),
+                ("changed", "the same after a tenth of the chats was edited", own, &|| self.changed(tree, &filled.url)),
                 ("verify", "transload verify", own, &|| self.transload("verify", tree, &filled.url)),
             ],
         )
@@ -244,10 +260,13 @@ impl Bench<'_> {
         let fresh = || -> Result<Measured, BenchError> {
             let file = directory.join("fresh.db");
             let measured = self.transload("migrate", tree, &url(&file))?;
-            for end in ["", "-wal", "-shm", ".lock"] {
-                // Not all of them are there.
-                let _ = fs::remove_file(format!("{}{end}", file.display()));
-            }
+            remove_database(&file);
+            Ok(measured)
+        };
+        let damaged = || -> Result<Measured, BenchError> {
+            let file = directory.join("damaged.db");
+            let measured = self.damaged(directory, &url(&file))?;
+            remove_database(&file);
             Ok(measured)
         };
         let (floor, own) = (Kind::Floor, Kind::Transload);
@@ -261,14 +280,17 @@ impl Bench<'_> {
             let what = "ready-made rows by SQLite's shell, then every index built";
             cases.push(("insert_select", what, floor, &load));
         }
-        let (scan, unchanged, verify) = (
+        let (scan, unchanged, changed, verify) = (
             || self.scan(tree),
             || self.transload("migrate", tree, &filled),
+            || self.changed(tree, &filled),
             || self.transload("verify", tree, &filled),
         );
         cases.push(("scan", "transload scan", own, &scan));
         cases.push(("migrate", "transload migrate into a new file", own, &fresh));
+        cases.push(("damaged", "the same with 1% of the documents damaged", own, &damaged));
         cases.push(("unchanged", "transload migrate once more", own, &unchanged));
+        cases.push(("changed", "the same after a tenth of the chats was edited", own, &changed));
         cases.push(("verify", "transload verify", own, &verify));
         self.rounds(records, made, &cases)
     }
@@ -303,13 +325,36 @@ impl Bench<'_> {
         })
     }
 
-    /// Runs a verb over the tree and a database, away from any settings of this directory.
+    /// Migrates once more after a tenth of the chats was edited. Tree and database agree again then.
+    fn changed(&self, tree: &Path, url: &str) -> Result<Measured, BenchError> {
+        let edited = changes::change_a_tenth(tree)?;
+        let measured = self.transload("migrate", tree, url)?;
+        match measured.rows {
+            Some(rows) if rows >= edited => Ok(measured),
+            rows => Err(BenchError::Unexpected {
+                program: "transload migrate".into(),
+                said: format!("{edited} chats were edited, and it wrote {} rows", rows.unwrap_or_default()),
+            }),
+        }
+    }
+
+    /// Migrates the tree of which some documents are damaged: of a small one perhaps none that is rejected.
+    fn damaged(&self, directory: &Path, url: &str) -> Result<Measured, BenchError> {
+        self.ending("migrate", &directory.join("damaged"), url, &[0, 1])
+    }
+
     fn transload(&self, verb: &str, tree: &Path, url: &str) -> Result<Measured, BenchError> {
+        self.ending(verb, tree, url, &[0])
+    }
+
+    /// Runs a verb over a tree and a database, away from any settings of this directory, to one of these
+    /// exit codes.
+    fn ending(&self, verb: &str, tree: &Path, url: &str, codes: &[i32]) -> Result<Measured, BenchError> {
         let mut command = Command::new(&self.options.program);
         let rejects = tree.with_file_name("rejects");
         command.current_dir(tree.parent().expect("the tree is below a directory"));
         command.arg(verb).arg(tree).arg("--db").arg(url).arg("--rejects").arg(rejects).args(["--quiet", "--json"]);
-        let sample = measure::run(&mut command)?;
+        let sample = measure::run_to(&mut command, codes)?;
         let mut measured = Measured {
             seconds: sample.seconds,
             cpu_seconds: sample.cpu_seconds,
@@ -322,8 +367,17 @@ impl Bench<'_> {
                 said: sample.stdout.chars().take(200).collect(),
             })?;
             (measured.rows, measured.bytes, measured.mode) = (Some(summary.rows), Some(summary.bytes), summary.mode);
+            measured.commits = summary.commits.filter(|commits| commits.count > 0);
         }
         Ok(measured)
+    }
+}
+
+/// Removes a SQLite database with the files beside it.
+fn remove_database(file: &Path) {
+    for end in ["", "-wal", "-shm", ".lock"] {
+        // Not all of them are there.
+        let _ = fs::remove_file(format!("{}{end}", file.display()));
     }
 }
 

@@ -85,6 +85,7 @@ fn section(html: &mut Html, size: &Size) {
         row(html, case);
     }
     html.raw("</tbody></table></div>");
+    commits(html, size);
     if !size.ratios.is_empty() {
         html.raw(
             "<div class=scroll><table><caption>Against the floors</caption><thead><tr><th>case<th>floors<th>times",
@@ -97,6 +98,25 @@ fn section(html: &mut Html, size: &Size) {
         html.raw("</tbody></table></div>");
     }
     html.raw("</section>\n");
+}
+
+/// Of the cases that commit anything.
+fn commits(html: &mut Html, size: &Size) {
+    if size.cases.iter().all(|case| case.commits.is_none()) {
+        return;
+    }
+    html.raw("<div class=scroll><table><caption>Commits, from a batch's begin to the answer</caption><thead><tr>");
+    html.raw("<th>case<th>commits<th>commits/s<th>p50<th>p95<th>p99</tr></thead><tbody>");
+    for case in &size.cases {
+        let (Some(commits), Some(rate)) = (case.commits, case.commits_per_second()) else { continue };
+        html.raw("<tr><th scope=row>").text(case.name).raw("</th><td>").number(commits.count);
+        html.raw("</td><td>").number(rate.round() as u64);
+        for seconds in [commits.p50, commits.p95, commits.p99] {
+            html.raw("</td><td>").text(&format!("{:.1} ms", seconds * 1e3));
+        }
+        html.raw("</td></tr>");
+    }
+    html.raw("</tbody></table></div>");
 }
 
 fn row(html: &mut Html, case: &Case) {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::exec::Quantiles;
+
 /// The version of the JSON object. It grows when a member changes its meaning or goes away.
 pub const VERSION: u32 = 1;
 
@@ -69,9 +71,15 @@ pub struct Case {
     pub peak_bytes: Option<u64>,
     /// How rows were written, and why so, where there was a choice.
     pub mode: Option<String>,
+    /// Of transload's batches, in the median's round: from begin to commit.
+    pub commits: Option<Quantiles>,
 }
 
 impl Case {
+    pub fn commits_per_second(&self) -> Option<f64> {
+        self.commits.map(|commits| commits.count as f64 / self.seconds)
+    }
+
     pub fn rows_per_second(&self) -> Option<f64> {
         self.rows.map(|rows| rows as f64 / self.seconds)
     }
@@ -120,6 +128,7 @@ pub struct Measured {
     pub rows: Option<u64>,
     pub bytes: Option<u64>,
     pub mode: Option<String>,
+    pub commits: Option<Quantiles>,
 }
 
 impl Rounds {
@@ -135,6 +144,7 @@ impl Rounds {
             cpu_seconds: None,
             peak_bytes: None,
             mode: None,
+            commits: None,
         };
         Rounds { case, measured: Vec::new() }
     }
@@ -153,6 +163,7 @@ impl Rounds {
         let median = measured.into_iter().nth(middle)?;
         (case.seconds, case.cpu_seconds) = (median.seconds, median.cpu_seconds);
         (case.rows, case.bytes, case.mode) = (median.rows, median.bytes, median.mode);
+        case.commits = median.commits;
         Some(case)
     }
 }

@@ -89,6 +89,9 @@ pub struct Settings {
     /// Seconds after which an idle connection is closed
     #[arg(long, global = true, value_name = "SECONDS")]
     pub idle_timeout: Option<OsString>,
+    /// The most memory that the program may take, e.g. 128MiB
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub max_memory: Option<OsString>,
     /// Rows a transaction
     #[arg(long, global = true, value_name = "N")]
     pub batch_rows: Option<OsString>,
@@ -123,6 +126,7 @@ impl Settings {
             ("with", &with),
             ("max_connections", &self.max_connections),
             ("idle_timeout", &self.idle_timeout),
+            ("max_memory", &self.max_memory),
             ("write.batch_rows", &self.batch_rows),
             ("write.batch_bytes", &self.batch_bytes),
             ("write.connections", &self.connections),

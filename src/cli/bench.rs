@@ -138,7 +138,7 @@ fn write_text(out: &mut dyn Write, report: &Report) -> io::Result<()> {
 }
 
 fn table(size: &Size) -> String {
-    let heads = ["case", "time", "rows/s", "bytes/s", "CPU", "peak", ""];
+    let heads = ["case", "time", "rows/s", "bytes/s", "CPU", "peak", "commits/s", "p50 p95 p99 ms", ""];
     let whole = |number: f64| number.round() as u64;
     let line = |case: &Case| -> Vec<String> {
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
@@ -150,6 +150,8 @@ fn table(size: &Size) -> String {
             or_none(case.bytes_per_second().map(|it| bytes(whole(it)))),
             or_none(case.cpu_seconds.map(time)),
             or_none(case.peak_bytes.map(bytes)),
+            or_none(case.commits_per_second().map(|it| thousands(whole(it)))),
+            or_none(case.commits.map(|it| [it.p50, it.p95, it.p99].map(|it| format!("{:.1}", it * 1e3)).join(" "))),
             match &case.mode {
                 Some(mode) => format!("{} ({mode})", case.what),
                 None => case.what.to_owned(),
@@ -158,5 +160,7 @@ fn table(size: &Size) -> String {
     };
     let lines: Vec<Vec<String>> =
         std::iter::once(heads.map(str::to_owned).to_vec()).chain(size.cases.iter().map(line)).collect();
-    columns(&[Side::Left, Side::Right, Side::Right, Side::Right, Side::Right, Side::Right, Side::Left], &lines)
+    let mut sides = [Side::Right; 9];
+    (sides[0], sides[8]) = (Side::Left, Side::Left);
+    columns(&sides, &lines)
 }

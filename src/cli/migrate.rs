@@ -113,6 +113,7 @@ fn run_report(
         mode: report.mode.to_owned(),
         mode_reason: report.mode_reason.to_owned(),
         time: Duration::from_secs_f64(report.seconds),
+        commits: report.commits,
         rejects: report.rejects_directory.clone(),
         stopped_by: report.stopped.map(|signal| signal.name()),
         resume: unfinished.then_some(again),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::exec::Quantiles;
 use crate::model::path::escape_controls;
 use crate::model::summary::{DocumentTally, FileTally, NotMigrated, TableTally};
 use crate::model::Summary;
@@ -34,6 +35,8 @@ pub struct RunReport {
     /// Why that way.
     pub mode_reason: String,
     pub time: Duration,
+    /// How long batches took from their begin to their commit.
+    pub commits: Quantiles,
     /// Where this run's rejects are, if it had any.
     pub rejects: Option<PathBuf>,
     /// The signal that ended it early.
@@ -216,6 +219,7 @@ struct Object<'a> {
     mode: &'a str,
     mode_reason: &'a str,
     seconds: f64,
+    commits: Quantiles,
     balanced: bool,
     files: &'a FileTally,
     documents: &'a DocumentTally,
@@ -267,6 +271,7 @@ impl<'a> Object<'a> {
             mode: &report.mode,
             mode_reason: &report.mode_reason,
             seconds: report.time.as_secs_f64(),
+            commits: report.commits,
             balanced: summary.check().is_ok(),
             files: &summary.files,
             documents: &summary.documents,
@@ -319,6 +324,7 @@ mod tests {
             mode: "online".into(),
             mode_reason: "the tables hold rows".into(),
             time: Duration::from_secs(2),
+            commits: Quantiles { count: 24, p50: 0.018, p95: 0.0225, p99: 0.036 },
             rejects: Some("transload-rejects/1".into()),
             stopped_by: Some("SIGINT"),
             resume: Some("transload migrate data".into()),

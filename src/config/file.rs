@@ -136,7 +136,7 @@ mod tests {
         let error = parse("db = \"sqlite:a\"\n[write]\nbatch_row = 5\n").expect_err("unknown");
         let text = error.to_string();
         assert!(text.starts_with("pipeline.toml line 3: unknown key `write.batch_row`; known are `source`"), "{text}");
-        assert!(text.ends_with("`read.threads`"), "{text}");
+        assert!(text.ends_with("`max_memory`"), "{text}");
         assert_eq!(error.hint().as_deref(), Some("was `write.batch_rows` meant?"));
         assert!(matches!(parse("[wirte]\nbatch_rows = 5\n"), Err(ConfigError::UnknownKey { .. })));
     }

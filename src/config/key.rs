@@ -63,6 +63,7 @@ pub static FOLLOW_LINKS: Key = Key::new("follow_links", Shape::Switch);
 pub static WITH: Key = Key::new("with", Shape::List);
 pub static MAX_CONNECTIONS: Key = Key::or("max_connections", Shape::Number, &["DB_MAX_CONNECTIONS"]);
 pub static IDLE_TIMEOUT: Key = Key::or("idle_timeout", Shape::Number, &["DB_IDLE_TIMEOUT"]);
+pub static MAX_MEMORY: Key = Key::new("max_memory", Shape::Size);
 pub static BATCH_ROWS: Key = Key::or("write.batch_rows", Shape::Number, &["MIGRATION_BATCH_SIZE"]);
 pub static BATCH_BYTES: Key = Key::new("write.batch_bytes", Shape::Size);
 pub static CONNECTIONS: Key = Key::new("write.connections", Shape::Number);
@@ -86,6 +87,7 @@ pub static KEYS: [&Key; 15] = [
     &CONNECTIONS,
     &WHOLE_BYTES,
     &THREADS,
+    &MAX_MEMORY,
 ];
 
 /// Where a value came from.

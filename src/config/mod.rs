@@ -24,6 +24,9 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use crate::pipeline::memory::{self, Sizes};
+use crate::pipeline::CHUNK_BYTES;
+
 use database::Address;
 
 /// The file that is looked for in the working directory.
@@ -54,6 +57,8 @@ pub struct Config {
     pub with: Vec<String>,
     pub max_connections: u32,
     pub idle_timeout: Duration,
+    /// Bytes of files that are read and decoded together.
+    pub chunk_bytes: u64,
     pub batch_rows: usize,
     pub batch_bytes: usize,
     /// Connections that write at once.
@@ -118,6 +123,13 @@ impl Config {
         })?;
         let whole_bytes = layers.take(&key::WHOLE_BYTES, "4 MiB", |text| value::size(text, 1, 1 << 30))?;
         let threads = layers.take(&key::THREADS, &cores.max(1).to_string(), |text| value::number(text, 1, 1024))?;
+        let usual = Sizes { chunk_bytes: CHUNK_BYTES, whole_bytes, batch_bytes, writers: connections };
+        // Taken last, because it cuts what the others say.
+        let sizes = layers.optional(&key::MAX_MEMORY, |text| {
+            let most = value::size(text, 1, 1 << 44)?;
+            memory::within(most, threads, usual).map_err(|too_little| too_little.to_string())
+        })?;
+        let Sizes { chunk_bytes, whole_bytes, batch_bytes, writers: connections } = sizes.unwrap_or(usual);
 
         let narrow = |number: u64| usize::try_from(number).expect("its range ends at 2^30");
         Ok(Config {
@@ -130,6 +142,7 @@ impl Config {
             with,
             max_connections: u32::try_from(max_connections).expect("at most 10,000"),
             idle_timeout: Duration::from_secs(idle_timeout),
+            chunk_bytes,
             batch_rows: narrow(batch_rows),
             batch_bytes: narrow(batch_bytes),
             connections: narrow(connections),

@@ -7,6 +7,7 @@
 
 mod number;
 mod parser;
+mod plain;
 mod stream;
 mod write;
 

@@ -3,10 +3,16 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::plain::plain_length;
 use super::{push_pointer, Value};
 
 /// Levels of nesting that are read; PHP writes no more than 512 (`json_encode`'s default depth).
 pub const MAX_DEPTH: usize = 512;
+
+/// An object gets room for as many members as the last one at its depth had, up to so many; all that
+/// is deeper counts as one depth.
+const WIDTH_DEPTHS: usize = 4;
+const WIDEST: usize = 32;
 
 /// Objects up to this size look for duplicate keys by comparing; larger ones by hashing.
 const LINEAR_KEYS: usize = 12;
@@ -57,10 +63,10 @@ pub fn parse(bytes: &[u8]) -> Result<Value<'_>, Error> {
 /// As [`parse`].
 pub fn parse_within(bytes: &[u8], depth: usize) -> Result<Value<'_>, Error> {
     let valid = match simdutf8::compat::from_utf8(bytes) {
-        Ok(_) => bytes.len(),
-        Err(error) => error.valid_up_to(),
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
     };
-    let mut parser = Parser { bytes, at: 0, valid, depth };
+    let mut parser = Parser { bytes, at: 0, valid, depth, widths: [0; WIDTH_DEPTHS] };
     let result = parser.document();
     result.map_err(|mut failure| {
         let mut pointer = String::new();
@@ -84,9 +90,11 @@ pub fn position(bytes: &[u8], offset: usize) -> (u64, u64) {
 struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// Bytes before this offset are valid UTF-8.
-    valid: usize,
+    /// The bytes up to the first that is not UTF-8.
+    valid: &'a str,
     depth: usize,
+    /// How many members the last object at each depth had.
+    widths: [usize; WIDTH_DEPTHS],
 }
 
 /// An error on its way up; every level adds its own step of the pointer.
@@ -167,13 +175,14 @@ impl<'a> Parser<'a> {
     }
 
     fn object(&mut self) -> Parsed<Value<'a>> {
-        let mut members: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
-        let mut hashed: HashSet<Cow<'a, str>> = HashSet::new();
         self.skip_white();
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return Ok(Value::Object(members));
+            return Ok(Value::Object(Vec::new()));
         }
+        let level = self.depth.min(WIDTH_DEPTHS - 1);
+        let mut members: Vec<(Cow<'a, str>, Value<'a>)> = Vec::with_capacity(self.widths[level]);
+        let mut hashed: Option<HashSet<Cow<'a, str>>> = None;
         loop {
             self.skip_white();
             let start = self.at;
@@ -209,6 +218,7 @@ impl<'a> Parser<'a> {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
                     self.at += 1;
+                    self.widths[level] = members.len().min(WIDEST);
                     return Ok(Value::Object(members));
                 }
                 None => return self.fail(ErrorKind::Truncated, "the file ends inside an object"),
@@ -252,11 +262,13 @@ impl<'a> Parser<'a> {
 
     /// Moves to the next quote, backslash, control character or the end.
     fn plain_run(&mut self) {
-        let rest = &self.bytes[self.at..];
-        self.at += rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(rest.len());
+        self.at += plain_length(&self.bytes[self.at..]);
     }
 
     fn text(&self, from: usize, to: usize) -> Parsed<&'a str> {
+        if let Some(text) = self.valid.get(from..to) {
+            return Ok(text);
+        }
         match std::str::from_utf8(&self.bytes[from..to]) {
             Ok(text) => Ok(text),
             Err(error) => Err(Box::new(Failure {
@@ -407,7 +419,7 @@ impl<'a> Parser<'a> {
 
     /// A byte that does not belong here: a syntax error, or bytes that are no UTF-8.
     fn unexpected<T>(&self, detail: &'static str) -> Parsed<T> {
-        if self.at >= self.valid {
+        if self.at >= self.valid.len() {
             return self.fail(ErrorKind::InvalidUtf8, "bytes that are not UTF-8");
         }
         self.fail(ErrorKind::Syntax, detail)
@@ -425,13 +437,15 @@ impl Failure {
     }
 }
 
-fn is_duplicate<'a>(members: &[(Cow<'a, str>, Value<'a>)], hashed: &mut HashSet<Cow<'a, str>>, key: &str) -> bool {
+fn is_duplicate<'a>(
+    members: &[(Cow<'a, str>, Value<'a>)],
+    hashed: &mut Option<HashSet<Cow<'a, str>>>,
+    key: &str,
+) -> bool {
     if members.len() < LINEAR_KEYS {
         return members.iter().any(|(name, _)| name == key);
     }
-    if hashed.is_empty() {
-        hashed.extend(members.iter().map(|(name, _)| name.clone()));
-    }
+    let hashed = hashed.get_or_insert_with(|| members.iter().map(|(name, _)| name.clone()).collect());
     !hashed.insert(Cow::Owned(key.to_owned()))
 }
 

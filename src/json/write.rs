@@ -1,6 +1,7 @@
 //! JSON text from values: compact as it stood, or canonical for digests.
 
 use super::number::canonical;
+use super::plain::plain_length;
 use super::Value;
 
 /// Compact text: members in their order, numbers in their spelling, only what must be escaped is.
@@ -86,28 +87,26 @@ pub fn jsonb_order(a: &str, b: &str) -> std::cmp::Ordering {
 }
 
 pub fn write_string(text: &str, out: &mut String) {
+    out.reserve(text.len() + 2);
     out.push('"');
-    let mut plain = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escape = match byte {
-            b'"' => "\\\"",
-            b'\\' => "\\\\",
-            b'\n' => "\\n",
-            b'\r' => "\\r",
-            b'\t' => "\\t",
-            0x08 => "\\b",
-            0x0C => "\\f",
-            0..=0x1F => "",
-            _ => continue,
-        };
-        out.push_str(&text[plain..at]);
-        plain = at + 1;
-        match escape {
-            "" => out.push_str(&format!("\\u{byte:04x}")),
-            escape => out.push_str(escape),
+    let mut rest = text;
+    loop {
+        let (plain, special) = rest.split_at(plain_length(rest.as_bytes()));
+        out.push_str(plain);
+        let Some(byte) = special.bytes().next() else { break };
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            0x08 => out.push_str("\\b"),
+            0x0C => out.push_str("\\f"),
+            _ => out.push_str(&format!("\\u{byte:04x}")),
         }
+        // What is special is one byte long.
+        rest = &special[1..];
     }
-    out.push_str(&text[plain..]);
     out.push('"');
 }
 

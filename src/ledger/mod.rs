@@ -60,17 +60,21 @@ impl LedgerDocument {
     }
 
     pub fn to_row(&self) -> Row {
+        self.clone().into_row()
+    }
+
+    pub fn into_row(self) -> Row {
         sealed(vec![
             Value::Uuid(self.id),
-            Value::Text(self.kind.clone()),
-            Value::Text(self.key.clone()),
+            Value::Text(self.kind),
+            Value::Text(self.key),
             self.row_id.map_or(Value::Null, Value::Uuid),
-            Value::text_or_null(self.reference.clone()),
-            Value::Bytes(self.digest.clone()),
+            Value::text_or_null(self.reference),
+            Value::Bytes(self.digest),
             Value::Int(i64::try_from(self.bytes).unwrap_or(i64::MAX)),
             Value::Time(self.base_time),
-            Value::Json(self.files.clone()),
-            self.notes.clone().map_or(Value::Null, Value::Json),
+            Value::Json(self.files),
+            self.notes.map_or(Value::Null, Value::Json),
             Value::Uuid(self.run),
         ])
     }

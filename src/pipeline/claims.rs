@@ -116,10 +116,10 @@ impl<'a> Claims<'a> {
         }
         let mut claims = Vec::new();
         for part in &loaded.parts {
-            for &column in part.table.natural_key {
-                for row in &part.rows {
+            for &column in part.table().natural_key {
+                for row in part.rows() {
                     if let Value::Text(text) = &row.0[column] {
-                        let name = part.table.columns[column].name;
+                        let name = part.table().columns[column].name;
                         claims.push((name, ids::derive(&["claim", document.kind.name, name, text])));
                     }
                 }

@@ -6,10 +6,14 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 
 use crate::format::{DecodeContext, Format};
+use crate::model::document::Anchor;
+use crate::model::ledger::RESIDUE;
 use crate::model::{Content, DecodeError, Decoded, Document, Flaw, Instant, Limits, Part, Reject, RelPath};
 use crate::source::{self, FileContent, ReadOptions, ReadProblem, Reading};
+use crate::target::Encoder;
 
-use super::item::{Loaded, Source, Standing, Streamed};
+use super::item::{has_references, Encoded, Loaded, Ready, Source, Standing, Streamed};
+use super::write::{residue_row, Packed};
 
 /// What the ledger knows of a document before it is read.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +68,8 @@ pub struct Examiner<'a> {
     pub limits: Limits,
     pub part_rows: usize,
     pub part_bytes: usize,
+    /// The target's, where new documents' rows are to be made ready here.
+    pub encoder: Option<&'static dyn Encoder>,
 }
 
 impl Examiner<'_> {
@@ -89,13 +95,21 @@ impl Examiner<'_> {
         if reading.files.iter().any(|file| matches!(file.content, FileContent::Large)) {
             return Seen::Large(Box::new(Streamed { source, reading }));
         }
+        // What the ledger knows will be compared with what the database holds, row by row.
+        let encoder = if known.is_none() { self.encoder } else { None };
         let mut parts = Vec::new();
         let result = self.decode(&source, &reading, &mut |part| {
-            parts.push(part);
+            parts.push(match encoder {
+                Some(encoder) => ready(encoder, &source.document, parts.len(), part),
+                None => Ready::Plain(part),
+            });
             ControlFlow::Continue(())
         });
         match result {
-            Ok(decoded) => Seen::Loaded(Box::new(Loaded::new(source, parts, decoded))),
+            Ok(decoded) => {
+                let encoded = parts.iter().any(|part| matches!(part, Ready::Encoded(_)));
+                Seen::Loaded(Box::new(Loaded::new(source, parts, decoded, encoded.then_some(reading))))
+            }
             Err(Undecoded::Flaw(flaw)) => {
                 let reject = Box::new(source.reject(flaw));
                 Seen::Rejected { document: source.document, reject, standing: source.standing }
@@ -147,6 +161,26 @@ impl Examiner<'_> {
             }
         }
     }
+}
+
+/// Encodes a part of a new document while its rows are at hand, if nobody is to look at them again: a
+/// natural key may be another row's, a reference is resolved when it is written, and the row that
+/// stands for the document is noted.
+fn ready(encoder: &dyn Encoder, document: &Document, number: usize, part: Part) -> Ready {
+    let table = part.table;
+    let stands_for_it = number == 0 && document.kind.anchor != Anchor::None;
+    if stands_for_it || !table.natural_key.is_empty() || has_references(table) {
+        return Ready::Plain(part);
+    }
+    let (mut bytes, mut residue) = (Vec::new(), Vec::new());
+    if !encoder.encode(table, &part.rows, &mut bytes) {
+        return Ready::Plain(part);
+    }
+    let Part { rows, residue: said, .. } = part;
+    let row = residue_row(document.id, number, table.name, Packed::of(&rows), said);
+    let encoded = encoder.encode(&RESIDUE, &[row], &mut residue);
+    assert!(encoded, "the ledger's own row fits its table");
+    Ready::Encoded(Encoded { table, rows: rows.len(), bytes, residue })
 }
 
 /// Why a document that was read did not decode.

@@ -3,8 +3,9 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::model::{Decoded, Document, Flaw, Instant, Part, Reject, Value};
+use crate::model::{Decoded, Document, Flaw, Instant, Part, Reject, Row, Table, Value};
 use crate::source::Reading;
+use crate::target::Piece;
 
 /// A document on its way to the database.
 pub enum Item {
@@ -44,9 +45,28 @@ pub enum Standing {
 /// A document that is decoded in full.
 pub struct Loaded {
     pub source: Source,
-    pub parts: Vec<Part>,
+    pub parts: Vec<Ready>,
     pub decoded: Decoded,
     pub slots: Vec<Slot>,
+    /// To decode it again if its rows are wanted after all; `None` if all of them are here.
+    pub reading: Option<Reading>,
+}
+
+/// A part on its way into the database.
+pub enum Ready {
+    Plain(Part),
+    Encoded(Encoded),
+}
+
+/// A part that goes into the database as it is: what it refers to is resolved, and nobody asks for
+/// its keys.
+pub struct Encoded {
+    pub table: &'static Table,
+    pub rows: usize,
+    /// By the target's encoder.
+    pub bytes: Vec<u8>,
+    /// The ledger's row about the part, too.
+    pub residue: Vec<u8>,
 }
 
 /// A document that is decoded while it is written.
@@ -73,13 +93,13 @@ pub struct Slot {
 }
 
 impl Loaded {
-    pub fn new(source: Source, parts: Vec<Part>, decoded: Decoded) -> Loaded {
+    pub fn new(source: Source, parts: Vec<Ready>, decoded: Decoded, reading: Option<Reading>) -> Loaded {
         let mut slots = Vec::new();
         for (part, content) in parts.iter().enumerate() {
-            if content.table.columns.iter().all(|column| column.reference.is_none()) {
+            if !has_references(content.table()) {
                 continue;
             }
-            for (row, values) in content.rows.iter().enumerate() {
+            for (row, values) in content.rows().iter().enumerate() {
                 for (column, value) in values.0.iter().enumerate() {
                     if let Value::Reference(reference) = value {
                         slots.push(Slot { part, row, column, reference: reference.clone() });
@@ -87,16 +107,67 @@ impl Loaded {
                 }
             }
         }
-        Loaded { source, parts, decoded, slots }
+        Loaded { source, parts, decoded, slots, reading }
     }
 
     pub fn rows(&self) -> usize {
-        self.parts.iter().map(|part| part.rows.len()).sum()
+        self.parts.iter().map(Ready::count).sum()
     }
 
+    /// Bytes that are held for it.
     pub fn weight(&self) -> usize {
-        self.parts.iter().map(Part::weight).sum()
+        let read = self.reading.as_ref().map_or(0, |reading| usize::try_from(reading.bytes()).unwrap_or(usize::MAX));
+        self.parts.iter().map(Ready::weight).sum::<usize>().saturating_add(read)
     }
+}
+
+impl Ready {
+    pub fn table(&self) -> &'static Table {
+        match self {
+            Ready::Plain(part) => part.table,
+            Ready::Encoded(encoded) => encoded.table,
+        }
+    }
+
+    /// The rows that can be looked at: none of an encoded part.
+    pub fn rows(&self) -> &[Row] {
+        match self {
+            Ready::Plain(part) => &part.rows,
+            Ready::Encoded(_) => &[],
+        }
+    }
+
+    pub fn rows_mut(&mut self) -> &mut [Row] {
+        match self {
+            Ready::Plain(part) => &mut part.rows,
+            Ready::Encoded(_) => &mut [],
+        }
+    }
+
+    pub fn count(&self) -> usize {
+        match self {
+            Ready::Plain(part) => part.rows.len(),
+            Ready::Encoded(encoded) => encoded.rows,
+        }
+    }
+
+    fn weight(&self) -> usize {
+        match self {
+            Ready::Plain(part) => part.weight(),
+            Ready::Encoded(encoded) => encoded.bytes.len() + encoded.residue.len(),
+        }
+    }
+
+    pub fn piece(&self) -> Piece<'_> {
+        match self {
+            Ready::Plain(part) => Piece::Rows(&part.rows),
+            Ready::Encoded(encoded) => Piece::Encoded(&encoded.bytes),
+        }
+    }
+}
+
+pub fn has_references(table: &Table) -> bool {
+    table.columns.iter().any(|column| column.reference.is_some())
 }
 
 impl Source {

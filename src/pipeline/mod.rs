@@ -10,6 +10,7 @@ mod claims;
 mod examine;
 mod export_rejects;
 mod item;
+pub mod memory;
 mod options;
 mod phase;
 mod reject_files;
@@ -20,8 +21,9 @@ mod scan;
 mod write;
 
 pub use account::{Account, Finding, LayoutTally, What};
+pub use batch::Batcher;
 pub use export_rejects::{export_rejects, ExportRejectsError, ExportedRejects};
-pub use options::{Mode, Options, Prefer, Removed};
+pub use options::{Mode, Options, Prefer, Removed, CHUNK_BYTES};
 pub use reject_files::RejectFileError;
 pub use repair::{Action, Change, Repair, RepairOutcome, Repaired, RowCount};
 pub use run::{migrate, Job, Report, RunError};

@@ -38,6 +38,10 @@ pub enum Mode {
     DryRun,
 }
 
+/// Bytes of files that are read and decoded together, unless memory is short: enough to keep all cores
+/// busy between two hand-overs.
+pub const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
+
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Kinds of documents that are loaded; others are counted as not migrated.
@@ -49,6 +53,8 @@ pub struct Options {
     pub follow_links: bool,
     /// Largest file that is held whole, in bytes.
     pub whole_bytes: u64,
+    /// Bytes of files in a chunk, which are all held at once, decoded; one file may be larger.
+    pub chunk_bytes: u64,
     /// A batch is cut before it has more rows than this.
     pub batch_rows: usize,
     /// A batch is cut before it weighs more than this, in bytes.

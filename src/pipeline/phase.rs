@@ -39,8 +39,6 @@ const CHUNKS_AHEAD: usize = 1;
 const BATCHES_AHEAD: usize = 1;
 /// Documents in a chunk: enough to keep all cores busy between two hand-overs.
 const CHUNK_DOCUMENTS: usize = 512;
-/// Bytes of files in a chunk, which are all held at once, decoded.
-const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(100);
 /// How often it is made sure that the lock still holds.
@@ -192,7 +190,7 @@ fn walk(
                 job.progress.add_found(document.files.len() as u64);
                 bytes += document.bytes();
                 chunk.push(document);
-                if chunk.len() >= CHUNK_DOCUMENTS || bytes >= CHUNK_BYTES {
+                if chunk.len() >= CHUNK_DOCUMENTS || bytes >= job.options.chunk_bytes {
                     bytes = 0;
                     if chunks.send(std::mem::take(&mut chunk)).is_err() {
                         open = false; // The reader is gone and knows why.

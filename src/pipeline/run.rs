@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::exec::{CrewError, Progress, Signal, Snapshot, Stop};
+use crate::exec::{CrewError, Latencies, Progress, Quantiles, Signal, Snapshot, Stop};
 use crate::format::Format;
 use crate::model::ledger::{documents, rejects, DOCUMENTS, REJECTS, RUNS};
 use crate::model::summary::Unbalanced;
@@ -65,6 +65,8 @@ pub struct Report {
     pub mode_reason: &'static str,
     pub dry_run: bool,
     pub seconds: f64,
+    /// How long batches took from their begin to their commit.
+    pub commits: Quantiles,
     pub stopped: Option<Signal>,
     /// Where the rejects of this run are, if there are any.
     pub rejects_directory: Option<PathBuf>,
@@ -201,6 +203,8 @@ impl<'a> Run<'a> {
             limits: self.target.capabilities().limits,
             part_rows: options.batch_rows,
             part_bytes: options.batch_bytes,
+            // A repair looks at every row.
+            encoder: if options.repair.is_some() { None } else { self.target.encoder() },
         };
         let reject_files = RejectFiles::new(job.source, &options.rejects_directory, self.id, self.dry_run);
         let repairs = options
@@ -218,6 +222,8 @@ impl<'a> Run<'a> {
             no_rejects,
             dry_run: self.dry_run,
             reject_files: &reject_files,
+            remembered: Default::default(),
+            commits: Latencies::default(),
             repairs: repairs.as_ref(),
             stop: job.stop,
             lost: &lost,
@@ -275,6 +281,7 @@ impl<'a> Run<'a> {
             mode_reason: "constraints and indexes stay in place",
             dry_run: self.dry_run,
             seconds: 0.0,
+            commits: env.commits.quantiles(),
             stopped,
             rejects_directory: rejects.then(|| reject_files.directory().to_owned()),
             saved: repairs.as_ref().and_then(|repairs| repairs.saved.path()).map(Path::to_owned),

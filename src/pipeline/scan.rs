@@ -14,6 +14,7 @@ use crate::source::{ReadOptions, WalkError, WalkOptions, Walker};
 use super::account::Account;
 use super::claims::{Claims, Keys};
 use super::examine::{Examiner, Seen, Undecoded};
+use super::item::{Loaded, Ready};
 use super::options::Options;
 use super::phase::{walk_phase, Met};
 use super::run::LOCK_PATIENCE;
@@ -21,8 +22,6 @@ use super::write::Done;
 
 /// Documents examined between two looks at the clock and the stop flag.
 const CHUNK: usize = 512;
-/// Bytes of files examined at once.
-const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug)]
 pub struct ScanReport {
@@ -66,6 +65,7 @@ pub fn scan(
         limits,
         part_rows: options.batch_rows,
         part_bytes: options.batch_bytes,
+        encoder: None,
     };
     let mut account = Account::new(format.tables().iter().map(|table| table.name));
     let mut claims = Claims::new(&examiner, Keys::Here);
@@ -84,7 +84,7 @@ pub fn scan(
                     progress.add_found(document.files.len() as u64);
                     bytes += document.bytes();
                     chunk.push(document);
-                    if chunk.len() >= CHUNK || bytes >= CHUNK_BYTES {
+                    if chunk.len() >= CHUNK || bytes >= options.chunk_bytes {
                         bytes = 0;
                         examine(&examiner, &mut claims, std::mem::take(&mut chunk), &mut account, progress);
                         tick(&progress.snapshot());
@@ -118,7 +118,7 @@ fn examine(examiner: &Examiner, claims: &mut Claims, chunk: Vec<Document>, accou
             Seen::Loaded(loaded) => {
                 let mut done = Done::new(DocumentOutcome::Loaded);
                 for part in &loaded.parts {
-                    done.add_rows(part.table.name, part.rows.len() as u64);
+                    done.add_rows(part.table().name, part.count() as u64);
                 }
                 (done.notes, done.files) = (loaded.decoded.notes, loaded.decoded.files);
                 (loaded.source.document, loaded.source.bytes, done)
@@ -162,7 +162,8 @@ fn finish_large(examiner: &Examiner, seen: Seen) -> Seen {
     });
     match result {
         Ok(decoded) => {
-            Seen::Loaded(Box::new(super::item::Loaded { source, parts: outline, decoded, slots: Vec::new() }))
+            let parts = outline.into_iter().map(Ready::Plain).collect();
+            Seen::Loaded(Box::new(Loaded { source, parts, decoded, slots: Vec::new(), reading: None }))
         }
         Err(Undecoded::Flaw(flaw)) => {
             let reject = Box::new(source.reject(flaw));

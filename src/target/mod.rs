@@ -63,6 +63,24 @@ pub trait Target: Send + Sync {
 
     /// An empty database of the same kind, gone when it is dropped.
     fn scratch(&self) -> Result<Box<dyn Target>, TargetError>;
+
+    /// What makes rows ready on threads that hold no connection; `None` where that saves nothing.
+    fn encoder(&self) -> Option<&'static dyn Encoder>;
+}
+
+/// Makes rows what [`Connection::insert_pieces`] only has to pass on.
+pub trait Encoder: Send + Sync {
+    /// Appends the rows, which have no unresolved reference. `false`, and nothing appended, if the
+    /// database would not take one of them: given as rows, they get the error that says why.
+    fn encode(&self, table: &Table, rows: &[Row], out: &mut Vec<u8>) -> bool;
+}
+
+/// Rows of one table on their way into a database.
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'a> {
+    Rows(&'a [Row]),
+    /// By the target's own [`Encoder`].
+    Encoded(&'a [u8]),
 }
 
 /// What a target can hold and stand.
@@ -165,11 +183,16 @@ pub trait Connection: Send {
     /// Ends what the last `begin` began, undoing its work. Works after a failed statement, too.
     fn rollback(&mut self) -> Result<(), TargetError>;
 
-    /// Adds rows. PostgreSQL: binary COPY straight into the table.
+    /// Adds rows, in one statement. PostgreSQL: binary COPY straight into the table.
     ///
     /// # Errors
     /// [`TargetErrorKind::Data`] if the database refuses a value or a key.
-    fn insert(&mut self, table: &Table, rows: &[Row]) -> Result<(), TargetError>;
+    fn insert_pieces(&mut self, table: &Table, pieces: &[Piece]) -> Result<(), TargetError>;
+
+    /// As [`Self::insert_pieces`], of rows that lie side by side.
+    fn insert(&mut self, table: &Table, rows: &[Row]) -> Result<(), TargetError> {
+        self.insert_pieces(table, &[Piece::Rows(rows)])
+    }
 
     /// Overwrites the rows with these primary keys, in place; returns how many were there.
     /// PostgreSQL: binary COPY into a temporary table, then one UPDATE.

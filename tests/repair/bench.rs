@@ -223,6 +223,7 @@ pub fn options(directory: &Path, reading: Reading) -> Options {
         follow_links: false,
         whole_bytes: if reading == Reading::Whole { 1 << 20 } else { IN_PARTS },
         batch_rows: 7,
+        chunk_bytes: transload::pipeline::CHUNK_BYTES,
         batch_bytes: 1 << 20,
         writers: 2,
         prefer: Prefer::Neither,

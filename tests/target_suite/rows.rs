@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use transload::format::donna::tables::{CHAT_SESSIONS, MESSAGES, USERS, USER_MEMORY};
 use transload::model::ledger::VERSIONS;
 use transload::model::{Row, Value};
-use transload::target::{Filter, Target, TargetErrorKind};
+use transload::target::{Filter, Piece, Target, TargetErrorKind};
 
 use super::fixtures::*;
 
@@ -19,6 +19,39 @@ pub fn inserting_nothing_is_fine(target: &dyn Target) {
     connection.insert(&USERS, &[]).unwrap();
     assert_eq!(connection.update(&USERS, &[]).unwrap(), 0);
     assert!(connection.is_empty(&USERS).unwrap());
+}
+
+pub fn rows_made_ready_elsewhere_are_what_they_were(target: &dyn Target) {
+    let mut connection = connect(target);
+    let users: Vec<Row> =
+        (1..=40).map(|number| named_user(number, &"größer \u{1F6A9}".repeat(number as usize % 20))).collect();
+    let chats: Vec<Row> = (1..=3).map(|number| chat(number, id(number))).collect();
+    let mut messages: Vec<Row> = (1..=2_000).map(|number| message(number, number % 3 + 1)).collect();
+    // Larger than what goes to the server at a time.
+    messages[7].0[3] = Value::Text("long ".repeat(100_000));
+    messages[8].0[3] = Value::Text(String::new());
+    for (table, rows) in [(&USERS, &users), (&CHAT_SESSIONS, &chats), (&MESSAGES, &messages)] {
+        let (first, rest) = rows.split_at(1);
+        let (middle, last) = rest.split_at(rest.len() / 2);
+        let Some(encoder) = target.encoder() else {
+            let pieces = [first, &[], middle, last].map(Piece::Rows);
+            connection.insert_pieces(table, &pieces).unwrap();
+            assert_eq!(all(&mut *connection, table), *rows);
+            continue;
+        };
+        let mut bytes = Vec::new();
+        assert!(encoder.encode(table, middle, &mut bytes));
+        let pieces = [Piece::Rows(first), Piece::Encoded(&[]), Piece::Encoded(&bytes), Piece::Rows(last)];
+        connection.insert_pieces(table, &pieces).unwrap();
+        assert_eq!(all(&mut *connection, table), *rows);
+
+        // What the table does not take is left to those who say why.
+        let mut wrong = first.to_vec();
+        wrong[0].0[1] = Value::Bool(true);
+        let before = bytes.clone();
+        assert!(!encoder.encode(table, &[first, &wrong].concat(), &mut bytes));
+        assert_eq!(bytes, before);
+    }
 }
 
 pub fn rows_come_in_the_order_of_the_primary_key(target: &dyn Target) {

@@ -10,7 +10,7 @@ use crate::ledger::uuids;
 use crate::model::digest::{self, RowSet, Seal};
 use crate::model::ledger::{DOCUMENTS, RESIDUE};
 use crate::model::{Catalogue, Owner, Row, Table, Value};
-use crate::target::{in_transaction, Connection, Filter, LiveColumn, TargetError, TargetErrorKind};
+use crate::target::{in_transaction, Connection, Filter, LiveColumn, Piece, TargetError, TargetErrorKind};
 
 use super::saved::{SavedError, Saving};
 use super::{Action, Change};
@@ -119,11 +119,16 @@ impl Connection for Keeping<'_, '_> {
         self.inner.rollback()
     }
 
-    fn insert(&mut self, table: &Table, rows: &[Row]) -> Result<(), TargetError> {
-        self.inner.insert(table, rows)?;
-        match table.owner {
-            Owner::Application => rows.iter().for_each(|row| self.count(table, Action::Insert, row)),
-            Owner::Ledger => self.note_ledger(table, rows),
+    fn insert_pieces(&mut self, table: &Table, pieces: &[Piece]) -> Result<(), TargetError> {
+        self.inner.insert_pieces(table, pieces)?;
+        for piece in pieces {
+            let Piece::Rows(rows) = piece else {
+                unreachable!("a repair's rows are not encoded before they are written")
+            };
+            match table.owner {
+                Owner::Application => rows.iter().for_each(|row| self.count(table, Action::Insert, row)),
+                Owner::Ledger => self.note_ledger(table, rows),
+            }
         }
         Ok(())
     }

@@ -5,7 +5,6 @@
 //! a batch whose commit was answered by silence is recognised when it is tried again.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ops::ControlFlow;
 
 use uuid::Uuid;
 
@@ -13,14 +12,15 @@ use crate::ledger::{self, LedgerDocument, LedgerReject};
 use crate::model::digest::Seal;
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{rejects as r, DOCUMENTS, REJECTS, RESIDUE};
-use crate::model::{Decoded, DocumentOutcome, Flaw, Part, Row, Value};
+use crate::model::{Decoded, DocumentOutcome, Flaw, Value};
 use crate::pipeline::examine::Undecoded;
-use crate::pipeline::item::{Item, Loaded, Rejected};
+use crate::pipeline::item::{Item, Loaded, Ready, Rejected};
 use crate::source::ReadProblem;
-use crate::target::{in_transaction, Connection, Filter, TargetError};
+use crate::target::{in_transaction, Connection, Filter, Piece, TargetError};
 
 use super::insert::{anchor_of, ledger_document, residue_row, Packed};
 use super::keys::{keys, natural_texts, Key};
+use super::parts::{are_held, each_part, Stopped};
 use super::references::{fill, rows_in, settle_waiting, References};
 use super::replace::{Begun, ReplaceError, Replaced, Replacement};
 use super::{Done, Env};
@@ -130,7 +130,7 @@ impl Attempt<'_> {
         for item in items.iter() {
             if let Item::Load(loaded) = item {
                 for slot in &loaded.slots {
-                    let column = &loaded.parts[slot.part].table.columns[slot.column];
+                    let column = &loaded.parts[slot.part].table().columns[slot.column];
                     let reference = column.reference.expect("a slot stands in a column that refers");
                     wanted.push((reference, slot.reference.as_str(), loaded.source.base_time));
                 }
@@ -146,7 +146,7 @@ impl Attempt<'_> {
                 let Loaded { parts, slots, .. } = &mut **loaded;
                 for slot in slots {
                     let value = filled.resolved.get(&slot.reference).copied().map_or(Value::Null, Value::Uuid);
-                    parts[slot.part].rows[slot.row].0[slot.column] = value;
+                    parts[slot.part].rows_mut()[slot.row].0[slot.column] = value;
                 }
             }
         }
@@ -178,8 +178,8 @@ impl Attempt<'_> {
             let taken = self.taken(items, &routes)?;
             for (item, route) in items.iter().zip(&mut routes) {
                 if let (Item::Load(loaded), Route::Insert) = (item, *route) {
-                    let keys =
-                        loaded.parts.iter().flat_map(|part| part.rows.iter().flat_map(|row| keys(part.table, row)));
+                    let keys_of = |part: &Ready| part.rows().iter().flat_map(|row| keys(part.table(), row)).collect();
+                    let keys = loaded.parts.iter().flat_map::<Vec<Key>, _>(keys_of);
                     if keys.into_iter().any(|key| taken.contains(&key)) {
                         *route = Route::Replace;
                     }
@@ -197,8 +197,8 @@ impl Attempt<'_> {
             let (mut ids, mut values) = (Vec::new(), Vec::new());
             for (item, _) in items.iter().zip(routes).filter(|(_, route)| **route == Route::Insert) {
                 let Item::Load(loaded) = item else { continue };
-                for part in loaded.parts.iter().filter(|part| part.table == *table) {
-                    for row in &part.rows {
+                for part in loaded.parts.iter().filter(|part| *part.table() == **table) {
+                    for row in part.rows() {
                         if loaded.source.document.kind.anchor == Anchor::FirstRow {
                             ids.push(row.0[0].clone());
                         }
@@ -218,46 +218,39 @@ impl Attempt<'_> {
     }
 
     /// New documents, table by table, parents first.
-    fn insert(&mut self, items: &mut [Item], routes: &[Route], done: &mut [Done]) -> Result<(), AttemptError> {
+    fn insert(&mut self, items: &[Item], routes: &[Route], done: &mut [Done]) -> Result<(), AttemptError> {
+        let mut pieces = Vec::new();
         for table in self.env.format.tables() {
-            let mut parts: Vec<&mut Part> = new_documents(items, routes)
-                .flat_map(|(_, loaded)| &mut loaded.parts)
-                .filter(|part| part.table == *table)
-                .collect();
-            // One statement for all documents wants their rows side by side; they go back to
-            // their parts whatever comes of it, for the next attempt.
-            let counts: Vec<usize> = parts.iter().map(|part| part.rows.len()).collect();
-            let mut rows: Vec<Row> = parts.iter_mut().flat_map(|part| part.rows.drain(..)).collect();
-            let result = match rows.is_empty() {
-                true => Ok(()),
-                false => self.connection.insert(table, &rows),
-            };
-            let mut all = rows.drain(..);
-            for (part, count) in parts.into_iter().zip(counts) {
-                part.rows.extend(all.by_ref().take(count));
+            pieces.clear();
+            let parts = new_documents(items, routes).flat_map(|(_, loaded)| &loaded.parts);
+            pieces.extend(parts.filter(|part| part.table() == *table && part.count() > 0).map(Ready::piece));
+            if !pieces.is_empty() {
+                self.connection.insert_pieces(table, &pieces)?;
             }
-            result?;
         }
         let (mut documents, mut residues) = (Vec::new(), Vec::new());
+        pieces.clear();
         for (index, loaded) in new_documents(items, routes) {
             describe(loaded, &mut done[index]);
-            let row_id = loaded
-                .parts
-                .first()
-                .and_then(|part| anchor_of(loaded.source.document.kind.anchor, part.table, &part.rows));
+            let anchor = loaded.source.document.kind.anchor;
+            let row_id = loaded.parts.first().and_then(|part| anchor_of(anchor, part.table(), part.rows()));
             let reference = reference_of(self.env, loaded);
             let notes = &loaded.decoded.notes;
-            documents.push(ledger_document(&loaded.source, self.env.run, row_id, reference, notes).to_row());
+            documents.push(ledger_document(&loaded.source, self.env.run, row_id, reference, notes).into_row());
             for (number, part) in loaded.parts.iter().enumerate() {
-                let packed = Packed::of(&part.rows);
-                let id = loaded.source.document.id;
-                residues.push(residue_row(id, number, part.table.name, packed, part.residue.clone()));
+                match part {
+                    Ready::Encoded(encoded) => pieces.push(Piece::Encoded(&encoded.residue)),
+                    Ready::Plain(part) => {
+                        let (id, packed) = (loaded.source.document.id, Packed::of(&part.rows));
+                        residues.push(residue_row(id, number, part.table.name, packed, part.residue.clone()));
+                    }
+                }
             }
         }
-        for (table, rows) in [(&DOCUMENTS, documents), (&RESIDUE, residues)] {
-            if !rows.is_empty() {
-                self.connection.insert(table, &rows)?;
-            }
+        if !documents.is_empty() {
+            self.connection.insert(&DOCUMENTS, &documents)?;
+            pieces.push(Piece::Rows(&residues));
+            self.connection.insert_pieces(&RESIDUE, &pieces)?;
         }
         Ok(())
     }
@@ -280,18 +273,18 @@ impl Attempt<'_> {
                 (done.notes, done.files) = (decoded.notes, decoded.files);
                 Ok(())
             }
-            Err(Replacing::Replace(ReplaceError::Conflict(found))) => {
+            Err(Stopped::Replace(ReplaceError::Conflict(found))) => {
                 done.outcome = DocumentOutcome::Conflict;
                 done.noted = false;
                 done.conflict = Some(found);
                 Ok(())
             }
-            Err(Replacing::Replace(ReplaceError::Flaw(flaw))) | Err(Replacing::Undecoded(Undecoded::Flaw(flaw))) => {
+            Err(Stopped::Replace(ReplaceError::Flaw(flaw))) | Err(Stopped::Undecoded(Undecoded::Flaw(flaw))) => {
                 Err(AttemptError::Flaw { index, flaw })
             }
-            Err(Replacing::Undecoded(Undecoded::Read(problem))) => Err(AttemptError::Unreadable { index, problem }),
-            Err(Replacing::Undecoded(Undecoded::Stopped)) => unreachable!("it stops only for a failure"),
-            Err(Replacing::Replace(ReplaceError::Target(error))) => Err(error.into()),
+            Err(Stopped::Undecoded(Undecoded::Read(problem))) => Err(AttemptError::Unreadable { index, problem }),
+            Err(Stopped::Undecoded(Undecoded::Stopped)) => unreachable!("it stops only for a failure"),
+            Err(Stopped::Replace(ReplaceError::Target(error))) => Err(error.into()),
         }
     }
 
@@ -385,7 +378,7 @@ impl Attempt<'_> {
                     loaded
                         .parts
                         .iter()
-                        .flat_map(|part| part.rows.iter().flat_map(|row| natural_texts(part.table, row))),
+                        .flat_map(|part| part.rows().iter().flat_map(|row| natural_texts(part.table(), row))),
                 );
             }
         }
@@ -400,9 +393,9 @@ impl Attempt<'_> {
 }
 
 /// The documents of which nothing is in the database yet, with their positions in the batch.
-fn new_documents<'a>(items: &'a mut [Item], routes: &'a [Route]) -> impl Iterator<Item = (usize, &'a mut Loaded)> + 'a {
-    items.iter_mut().zip(routes).enumerate().filter_map(|(index, (item, route))| match (item, route) {
-        (Item::Load(loaded), Route::Insert) => Some((index, &mut **loaded)),
+fn new_documents<'a>(items: &'a [Item], routes: &'a [Route]) -> impl Iterator<Item = (usize, &'a Loaded)> + 'a {
+    items.iter().zip(routes).enumerate().filter_map(|(index, (item, route))| match (item, route) {
+        (Item::Load(loaded), Route::Insert) => Some((index, &**loaded)),
         _ => None,
     })
 }
@@ -422,33 +415,16 @@ fn outcome(item: &Item, route: Route) -> DocumentOutcome {
     }
 }
 
-/// Why one document was not replaced.
-enum Replacing {
-    Replace(ReplaceError),
-    Undecoded(Undecoded),
-}
-
-impl From<ReplaceError> for Replacing {
-    fn from(error: ReplaceError) -> Replacing {
-        Replacing::Replace(error)
-    }
-}
-
-impl From<TargetError> for Replacing {
-    fn from(error: TargetError) -> Replacing {
-        Replacing::Replace(error.into())
-    }
-}
-
 /// Replaces one document, part by part as they come.
 fn replaced(
     env: &Env,
     connection: &mut dyn Connection,
     item: &Item,
     known: Option<&LedgerDocument>,
-) -> Result<(Decoded, Replaced), Replacing> {
+) -> Result<(Decoded, Replaced), Stopped> {
     let (source, reference) = match item {
-        Item::Load(loaded) => (&loaded.source, reference_of(env, loaded)),
+        Item::Load(loaded) if are_held(item) => (&loaded.source, reference_of(env, loaded)),
+        Item::Load(loaded) => (&loaded.source, None),
         Item::Stream(streamed) => (&streamed.source, None),
         Item::Reject(_) | Item::Touch(_) => unreachable!("it has a route of its own"),
     };
@@ -456,35 +432,14 @@ fn replaced(
         Begun::Ready(replacement) => replacement,
         Begun::Conflict(found) => return Err(ReplaceError::Conflict(found).into()),
     };
-    let mut decoded = match item {
-        Item::Load(loaded) => {
-            loaded.parts.iter().try_for_each(|part| replacement.part(part))?;
-            loaded.decoded.clone()
-        }
-        Item::Stream(streamed) => {
-            let mut failure = None;
-            let decoded = env.examiner.decode(source, &streamed.reading, &mut |part| match replacement.part(&part) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
-            });
-            match (decoded, failure) {
-                (_, Some(failure)) => return Err(failure.into()),
-                (Ok(decoded), None) => decoded,
-                (Err(undecoded), None) => return Err(Replacing::Undecoded(undecoded)),
-            }
-        }
-        Item::Reject(_) | Item::Touch(_) => unreachable!("it has a route of its own"),
-    };
+    let mut decoded = each_part(env, item, &mut |part| replacement.part(part))?;
     let replaced = replacement.finish(&mut decoded.notes)?;
     Ok((decoded, replaced))
 }
 
 fn describe(loaded: &Loaded, done: &mut Done) {
     for part in &loaded.parts {
-        done.add_rows(part.table.name, part.rows.len() as u64);
+        done.add_rows(part.table().name, part.count() as u64);
     }
     done.notes = loaded.decoded.notes.clone();
     done.files = loaded.decoded.files.clone();
@@ -492,6 +447,6 @@ fn describe(loaded: &Loaded, done: &mut Done) {
 
 fn reference_of(env: &Env, loaded: &Loaded) -> Option<String> {
     let slot = loaded.slots.first()?;
-    let kind = loaded.parts[slot.part].table.columns[slot.column].reference?.kind;
+    let kind = loaded.parts[slot.part].table().columns[slot.column].reference?.kind;
     Some(env.format.reference_key(kind, &slot.reference))
 }

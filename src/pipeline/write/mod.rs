@@ -7,6 +7,7 @@ mod insert;
 mod keys;
 pub mod live;
 mod owners;
+mod parts;
 mod references;
 pub mod repair;
 mod replace;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::exec::{with_pauses, Stop, PAUSES};
+use crate::exec::{with_pauses, Latencies, Stop, PAUSES};
 use crate::format::Format;
 use crate::model::{DocumentOutcome, FileLayout, Flaw, Note, Place, Reason, Reject};
 use crate::source::ReadProblem;
@@ -32,7 +33,8 @@ use super::repair::Repaired;
 use repair::Repairs;
 
 pub use attempt::AttemptError;
-pub use references::{drop_if_unused_placeholder, is_referred_to, kind_of};
+pub use insert::{residue_row, Packed};
+pub use references::{drop_if_unused_placeholder, is_referred_to, kind_of, Remembered};
 pub use seals::seal;
 
 /// What all writers of a run share.
@@ -50,6 +52,10 @@ pub struct Env<'a> {
     /// A dry run is one transaction on one connection: what is lost cannot be repeated.
     pub dry_run: bool,
     pub reject_files: &'a RejectFiles,
+    /// Of a run into empty tables.
+    pub remembered: Remembered,
+    /// From each batch's begin to its commit, answered.
+    pub commits: Latencies,
     /// Of a run that repairs.
     pub repairs: Option<&'a Repairs<'a>>,
     pub stop: &'a Stop,
@@ -168,11 +174,13 @@ fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: b
     loop {
         save_rejects(env, items)?;
         let skip: Vec<usize> = failed.iter().map(|(index, _)| *index).collect();
+        let begun = std::time::Instant::now();
         let result = attempt::attempt(env, &mut **locked(connection), items, &skip, careful);
         // Whatever went wrong, the next attempt looks at what the database really holds.
         let looked = std::mem::replace(&mut careful, true) || !env.fresh;
         match result {
             Ok(mut done) => {
+                env.commits.add(begun.elapsed());
                 for (index, problem) in failed {
                     done[index].problem = Some(problem);
                 }

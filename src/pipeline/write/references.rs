@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
 
@@ -20,6 +21,12 @@ use crate::target::{Connection, Filter, TargetError};
 
 use super::insert::{residue_row, Packed};
 use super::Env;
+
+/// References that a run remembers, of each kind: some ten megabytes.
+const MOST_REMEMBERED: usize = 50_000;
+
+/// What references of each kind were found to mean.
+pub type Remembered = Mutex<HashMap<&'static str, Resolved>>;
 
 /// References whose meaning may have changed: kind and text.
 pub type References = BTreeSet<(&'static str, String)>;
@@ -46,8 +53,8 @@ pub fn fill(
     let kinds: BTreeSet<&'static str> = wanted.iter().map(|(reference, ..)| reference.kind).collect();
     for kind in kinds {
         let of_kind = || wanted.iter().filter(|(reference, ..)| reference.kind == kind);
-        let texts: BTreeSet<String> = of_kind().map(|(_, text, _)| text.to_string()).collect();
-        filled.resolved.extend(resolve(connection, env.format, kind, &texts, careful)?);
+        let texts: BTreeSet<&str> = of_kind().map(|(_, text, _)| *text).collect();
+        filled.resolved.extend(resolve_once(env, connection, kind, &texts, careful)?);
         let mut placeholders: BTreeMap<Uuid, Row> = BTreeMap::new();
         for (reference, text, time) in of_kind() {
             if reference.missing == Missing::Placeholder && !filled.resolved.contains_key(*text) {
@@ -64,6 +71,45 @@ pub fn fill(
         }
     }
     Ok(filled)
+}
+
+/// As [`resolve`], from memory where it was asked before in a run into empty tables: there, what a
+/// reference to a user means is settled before the first chat is written. If somebody else deletes the
+/// user meanwhile, the batch is refused, and the careful look that follows asks again.
+fn resolve_once(
+    env: &Env,
+    connection: &mut dyn Connection,
+    kind: &'static str,
+    references: &BTreeSet<&str>,
+    careful: bool,
+) -> Result<Resolved, TargetError> {
+    let ask = |connection: &mut dyn Connection, references: BTreeSet<String>| {
+        resolve(connection, env.format, kind, &references, careful)
+    };
+    if careful {
+        return ask(connection, references.iter().map(|reference| (*reference).to_owned()).collect());
+    }
+    let mut resolved = Resolved::new();
+    let mut unknown = BTreeSet::new();
+    {
+        let remembered = env.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = remembered.get(kind);
+        for reference in references {
+            match known.and_then(|known| known.get(*reference)) {
+                Some(row) => drop(resolved.insert((*reference).to_owned(), *row)),
+                None => drop(unknown.insert((*reference).to_owned())),
+            }
+        }
+    }
+    let found = ask(connection, unknown)?;
+    let mut remembered = env.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = remembered.entry(kind).or_default();
+    if known.len() + found.len() <= MOST_REMEMBERED {
+        known.extend(found.iter().map(|(reference, row)| (reference.clone(), *row)));
+    }
+    drop(remembered);
+    resolved.extend(found);
+    Ok(resolved)
 }
 
 /// Points the documents that wait for one of these references at what it means now. Returns the

@@ -13,7 +13,7 @@ use crate::ledger::{unpack_ids, LedgerReject};
 use crate::model::digest::{self, Seal};
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{documents as d, rejects as rj, residue as r, REJECTS, RESIDUE};
-use crate::model::{ids, Decoded, Document, DocumentOutcome, Flaw, Part, Row, Table, Value};
+use crate::model::{ids, Decoded, Document, DocumentOutcome, Flaw, Row, Table, Value};
 use crate::pipeline::examine::Undecoded;
 use crate::pipeline::item::{Item, Rejected, Source};
 use crate::pipeline::repair::keeping::{not_saved, Keeping, Kept};
@@ -24,6 +24,7 @@ use crate::target::{Connection, Durability, Filter, TargetError, TargetErrorKind
 
 use super::keys::{is_derived, natural_texts};
 use super::live;
+use super::parts::{each_part, Stopped};
 use super::references::{rows_in, settle_waiting, References};
 use super::replace::{ReplaceError, Replacement};
 use super::{batch_error, locked, refused, save_rejects, turn_into_reject, wait, Done, Env, Shared, WriteError};
@@ -200,13 +201,13 @@ fn work(env: &Env, repairs: &Repairs, keeping: &mut Keeping, item: &Item, guard:
         return Ok(Work::Changed(FILE));
     }
     let mut wants = Wants::default();
-    let decoded = parts(env, item, &mut |part| {
+    let decoded = each_part(env, item, &mut |part| {
         part.rows.iter().for_each(|row| wants.add(part.table, row.id(), row.0.iter()));
         Ok(())
     });
     let decoded = match decoded {
         Ok(decoded) => decoded,
-        Err(stopped) => return stopped.into_work(),
+        Err(stopped) => return into_work(stopped),
     };
     let Found { extent, rows, texts, left } = find(env, repairs, keeping, &source.document, &wants)?;
     if extent.rows != guard.rows {
@@ -219,16 +220,16 @@ fn work(env: &Env, repairs: &Repairs, keeping: &mut Keeping, item: &Item, guard:
     let (document, parts_before) = (extent.document.clone(), extent.parts);
     let adopted = adopted(&extent, &wants, source);
     let mut replacement = Replacement::of_extent(env, keeping, source, extent, rows, adopted)?;
-    let written = parts(env, item, &mut |part| replacement.find(part))
+    let written = each_part(env, item, &mut |part| replacement.find(part))
         .and_then(|_| Ok(replacement.clear().map_err(ReplaceError::from)?))
-        .and_then(|()| parts(env, item, &mut |part| replacement.part(part)))
+        .and_then(|()| each_part(env, item, &mut |part| replacement.part(part)))
         .and_then(|mut decoded| {
             let replaced = replacement.finish(&mut decoded.notes)?;
             Ok((decoded, replaced.settle))
         });
     let (decoded, references) = match written {
         Ok(written) => written,
-        Err(stopped) => return stopped.into_work(),
+        Err(stopped) => return into_work(stopped),
     };
     let was_rejected = drop_rejects(keeping, item)?;
     settle(env, repairs, keeping, item, references, texts)?;
@@ -303,54 +304,16 @@ fn adopted(extent: &Extent, wants: &Wants, source: &Source) -> HashMap<Uuid, Uui
     adopted
 }
 
-/// Gives the document's parts to `each`, as often as it is called.
-fn parts(env: &Env, item: &Item, each: &mut dyn FnMut(&Part) -> Result<(), ReplaceError>) -> Result<Decoded, Stopped> {
-    match item {
-        Item::Load(loaded) => {
-            loaded.parts.iter().try_for_each(each)?;
-            Ok(loaded.decoded.clone())
-        }
-        Item::Stream(streamed) => {
-            let mut failure = None;
-            let decoded = env.examiner.decode(&streamed.source, &streamed.reading, &mut |part| match each(&part) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
-            });
-            match failure {
-                Some(failure) => Err(failure.into()),
-                None => decoded.map_err(Stopped::Undecoded),
-            }
-        }
-        Item::Reject(_) | Item::Touch(_) => unreachable!("it has no parts"),
-    }
-}
-
-/// Why a document's parts did not come to their end.
-enum Stopped {
-    Replace(ReplaceError),
-    Undecoded(Undecoded),
-}
-
-impl From<ReplaceError> for Stopped {
-    fn from(error: ReplaceError) -> Stopped {
-        Stopped::Replace(error)
-    }
-}
-
-impl Stopped {
-    fn into_work(self) -> Result<Work, TargetError> {
-        match self {
-            Stopped::Replace(ReplaceError::Target(error)) => Err(error),
-            Stopped::Replace(ReplaceError::Conflict(found)) => Ok(Work::Refused(found)),
-            // Two rows, or two files, with one key: somebody has to decide.
-            Stopped::Replace(ReplaceError::Flaw(flaw)) => Ok(Work::Refused(flaw.detail)),
-            Stopped::Undecoded(Undecoded::Flaw(flaw)) => Ok(Work::Flaw(flaw)),
-            Stopped::Undecoded(Undecoded::Read(problem)) => Ok(Work::Unreadable(problem)),
-            Stopped::Undecoded(Undecoded::Stopped) => unreachable!("it stops only for a failure"),
-        }
+/// What a repair that stopped came to.
+fn into_work(stopped: Stopped) -> Result<Work, TargetError> {
+    match stopped {
+        Stopped::Replace(ReplaceError::Target(error)) => Err(error),
+        Stopped::Replace(ReplaceError::Conflict(found)) => Ok(Work::Refused(found)),
+        // Two rows, or two files, with one key: somebody has to decide.
+        Stopped::Replace(ReplaceError::Flaw(flaw)) => Ok(Work::Refused(flaw.detail)),
+        Stopped::Undecoded(Undecoded::Flaw(flaw)) => Ok(Work::Flaw(flaw)),
+        Stopped::Undecoded(Undecoded::Read(problem)) => Ok(Work::Unreadable(problem)),
+        Stopped::Undecoded(Undecoded::Stopped) => unreachable!("it stops only for a failure"),
     }
 }
 
@@ -395,7 +358,7 @@ fn settle(
         references.extend(texts.into_iter().map(|text| (kind, text)));
         if let Item::Load(loaded) = item {
             for part in &loaded.parts {
-                let texts = part.rows.iter().flat_map(|row| natural_texts(part.table, row));
+                let texts = part.rows().iter().flat_map(|row| natural_texts(part.table(), row));
                 references.extend(texts.map(|text| (kind, text)));
             }
         }

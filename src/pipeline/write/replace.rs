@@ -269,7 +269,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
         self.delete_unseen()?;
         notes.append(&mut self.adoptions);
         let row_id = self.row_id.or(self.known.as_ref().and_then(|known| known.row_id));
-        let document = ledger_document(self.source, self.env.run, row_id, self.reference, notes).to_row();
+        let document = ledger_document(self.source, self.env.run, row_id, self.reference, notes).into_row();
         match self.noted {
             true => {
                 self.connection.update(&DOCUMENTS, &[document])?;

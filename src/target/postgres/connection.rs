@@ -15,7 +15,8 @@ use super::sql::{self, quote, Schemas};
 use super::{catalogue, copy, decode, encode};
 use crate::model::{Catalogue, Owner, Row, Table, Value};
 use crate::target::{
-    no_reader, reads_only, Connection, Durability, Filter, LiveColumn, SchemaSession, TargetError, TargetErrorKind,
+    no_reader, reads_only, Connection, Durability, Filter, LiveColumn, Piece, SchemaSession, TargetError,
+    TargetErrorKind,
 };
 
 /// Longer silence of a server that has nothing to do but answer means that it is gone.
@@ -219,10 +220,10 @@ impl Connection for PgConnection {
         result
     }
 
-    fn insert(&mut self, table: &Table, rows: &[Row]) -> Result<(), TargetError> {
+    fn insert_pieces(&mut self, table: &Table, pieces: &[Piece]) -> Result<(), TargetError> {
         let context = || format!("cannot copy rows into `{}`", table.name);
         self.may_write(context)?;
-        self.run(context, |session, schemas| copy::send(session, &schemas.table(table), table, rows))
+        self.run(context, |session, schemas| copy::send(session, &schemas.table(table), table, pieces))
     }
 
     fn update(&mut self, table: &Table, rows: &[Row]) -> Result<u64, TargetError> {
@@ -249,7 +250,7 @@ impl Connection for PgConnection {
                     _ => error,
                 })?;
             connection.run(context, |session, schemas| {
-                copy::send(session, &sql::stage(table), table, rows)?;
+                copy::send(session, &sql::stage(table), table, &[Piece::Rows(rows)])?;
                 Ok(session.client.execute_typed(&sql::update_from_stage(&schemas.table(table), table), &[])?)
             })
         })

@@ -4,37 +4,66 @@ use std::io::{BufRead, Write};
 use std::ops::ControlFlow;
 
 use postgres::types::Type;
+use postgres::CopyInWriter;
 
 use super::decode::{self, DecodeError};
 use super::encode;
 use super::errors::Failure;
 use super::session::Session;
 use super::sql;
-use crate::model::{Column, Row, Table, Value};
+use crate::model::{Column, Table, Value};
+use crate::target::Piece;
 
-/// One message of COPY: large enough to make few, small enough to hold beside a batch.
-const CHUNK: usize = 128 * 1024;
+/// One message of COPY: large enough to make few, small enough to stay in the processor's cache while
+/// the driver copies it on its way to the socket.
+const CHUNK: usize = 32 * 1024;
 
 /// Sends rows into a table.
-pub fn send(session: &mut Session, relation: &str, table: &Table, rows: &[Row]) -> Result<(), Failure> {
-    if rows.is_empty() {
+pub fn send(session: &mut Session, relation: &str, table: &Table, pieces: &[Piece]) -> Result<(), Failure> {
+    let is_nothing = |piece: &Piece| match piece {
+        Piece::Rows(rows) => rows.is_empty(),
+        Piece::Encoded(bytes) => bytes.is_empty(),
+    };
+    if pieces.iter().all(is_nothing) {
         return Ok(());
     }
     let prepared = session.prepared(sql::copy_in(relation, table), &[])?;
     let mut writer = session.client.copy_in(&prepared)?;
-    let mut buffer = Vec::with_capacity(CHUNK * 2);
+    let buffer = &mut session.buffer;
+    buffer.clear();
     buffer.extend_from_slice(encode::COPY_HEADER);
-    for row in rows {
-        // A row that cannot be encoded ends the COPY: dropping the writer aborts it.
-        encode::row(&mut buffer, table, row)?;
-        if buffer.len() >= CHUNK {
-            writer.write_all(&buffer)?;
-            buffer.clear();
+    for piece in pieces {
+        match piece {
+            Piece::Rows(rows) => {
+                for row in *rows {
+                    // A row that cannot be encoded ends the COPY: dropping the writer aborts it.
+                    encode::row(buffer, table, row)?;
+                    pass_on(buffer, &mut writer)?;
+                }
+            }
+            Piece::Encoded(bytes) => {
+                // A message may end anywhere in a row.
+                for bytes in bytes.chunks(CHUNK) {
+                    buffer.extend_from_slice(bytes);
+                    pass_on(buffer, &mut writer)?;
+                }
+            }
         }
     }
     buffer.extend_from_slice(encode::COPY_TRAILER);
-    writer.write_all(&buffer)?;
+    writer.write_all(buffer)?;
+    buffer.clear();
+    buffer.shrink_to(CHUNK * 2);
     writer.finish()?;
+    Ok(())
+}
+
+/// Writes the buffer once it is a message.
+fn pass_on(buffer: &mut Vec<u8>, writer: &mut CopyInWriter) -> Result<(), Failure> {
+    if buffer.len() >= CHUNK {
+        writer.write_all(buffer)?;
+        buffer.clear();
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use postgres::types::Type;
 
 use crate::model::{Instant, Kind, Row, Table, Value};
+use crate::target::Encoder;
 
 /// PostgreSQL counts microseconds from 2000-01-01.
 pub const EPOCH_MICROS: i64 = 946_684_800_000_000;
@@ -44,6 +45,23 @@ pub fn row(out: &mut Vec<u8>, table: &Table, row: &Row) -> Result<(), EncodeErro
         field(out, column.kind, column.name, value)?;
     }
     Ok(())
+}
+
+/// Encodes rows for COPY away from any connection.
+pub struct CopyEncoder;
+
+impl Encoder for CopyEncoder {
+    fn encode(&self, table: &Table, rows: &[Row], out: &mut Vec<u8>) -> bool {
+        let begin = out.len();
+        // Beside its content, a row has its number of columns and each value's length.
+        let content: usize = rows.iter().map(Row::weight).sum();
+        out.reserve(content + rows.len() * (2 + 4 * table.columns.len()));
+        let encoded = rows.iter().all(|one| row(out, table, one).is_ok());
+        if !encoded {
+            out.truncate(begin);
+        }
+        encoded
+    }
 }
 
 /// Appends a value with its length before it; NULL is the length -1.
@@ -200,5 +218,23 @@ mod tests {
         let empty = array(Kind::Uuid, "c", &[Value::Null]).unwrap();
         assert_eq!(empty.len(), 12);
         assert_eq!(empty[..4], [0; 4]);
+    }
+
+    #[test]
+    fn rows_made_ready_early_are_those_made_late() {
+        use crate::model::ledger::VERSIONS;
+        let one = |number| {
+            let (name, sum) = (Value::Text("größer".repeat(number as usize)), Value::Bytes(vec![7; number as usize]));
+            let at = if number % 2 == 0 { Value::Null } else { Value::Time(Instant(number)) };
+            Row(vec![Value::Text("s".into()), Value::Int(number), name, sum, at])
+        };
+        let rows: Vec<Row> = (0..50).map(one).collect();
+        let (mut early, mut late) = (b"before".to_vec(), b"before".to_vec());
+        assert!(CopyEncoder.encode(&VERSIONS, &rows, &mut early));
+        rows.iter().for_each(|one| row(&mut late, &VERSIONS, one).unwrap());
+        assert_eq!(early, late);
+        let unresolved = [rows[0].clone(), Row(vec![Value::Reference("u".into()); 5])];
+        assert!(!CopyEncoder.encode(&VERSIONS, &unresolved, &mut early));
+        assert_eq!(early, late);
     }
 }

@@ -39,8 +39,8 @@ pub use pgpass::password_from_pgpass;
 
 use crate::model::Limits;
 use crate::target::{
-    AttemptLog, Capabilities, Connection, Durability, Holder, Lock, LockError, SchemaSession, Target, TargetError,
-    TargetErrorKind, Watch,
+    AttemptLog, Capabilities, Connection, Durability, Encoder, Holder, Lock, LockError, SchemaSession, Target,
+    TargetError, TargetErrorKind, Watch,
 };
 use connection::PgConnection;
 use pool::{Lent, Sessions};
@@ -202,6 +202,10 @@ impl Target for PostgresTarget {
     fn watch(&self) -> Result<Option<Box<dyn Watch>>, TargetError> {
         let session = patiently(|| self.access()?.opener.open())?;
         Ok(Some(Box::new(watch::PgWatch::new(session))))
+    }
+
+    fn encoder(&self) -> Option<&'static dyn Encoder> {
+        Some(&encode::CopyEncoder)
     }
 
     fn scratch(&self) -> Result<Box<dyn Target>, TargetError> {

@@ -53,6 +53,8 @@ pub struct Session {
     pub durability: Option<Durability>,
     /// Statements that come again and again, by their text: the server plans them once.
     prepared: HashMap<String, Statement>,
+    /// What COPY is about to send: kept, because every batch needs as much again.
+    pub buffer: Vec<u8>,
     /// Rows that went through each staging table since it was last truncated.
     pub staged: HashMap<String, usize>,
     /// Set when the session must not be used again.
@@ -182,6 +184,7 @@ impl Opener {
             schema,
             durability: None,
             prepared: HashMap::new(),
+            buffer: Vec::new(),
             staged: HashMap::new(),
             broken: false,
         })

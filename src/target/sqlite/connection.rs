@@ -12,7 +12,8 @@ use rusqlite::{OpenFlags, Statement, Transaction, TransactionBehavior};
 
 use crate::model::{Catalogue, Kind, Owner, Row, Table, Value};
 use crate::target::{
-    no_reader, reads_only, Connection, Durability, Filter, LiveColumn, SchemaSession, TargetError, TargetErrorKind,
+    no_reader, reads_only, Connection, Durability, Filter, LiveColumn, Piece, SchemaSession, TargetError,
+    TargetErrorKind,
 };
 
 use super::catalogue;
@@ -247,7 +248,7 @@ impl Connection for SqliteConnection {
         self.undo_level().map_err(|error| describe(CONTEXT, error))
     }
 
-    fn insert(&mut self, table: &Table, rows: &[Row]) -> Result<(), TargetError> {
+    fn insert_pieces(&mut self, table: &Table, pieces: &[Piece]) -> Result<(), TargetError> {
         let columns: Vec<String> = table.columns.iter().map(|column| quote(column.name)).collect();
         let marks: Vec<String> = (1..=columns.len()).map(|at| format!("?{at}")).collect();
         let sql = format!("INSERT INTO {} ({}) VALUES ({})", quoted_name(table), columns.join(", "), marks.join(", "));
@@ -255,9 +256,12 @@ impl Connection for SqliteConnection {
         self.may_write(&context)?;
         self.run_whole(&context, |db| {
             let mut statement = db.prepare_cached(&sql)?;
-            for row in rows {
-                bind(&mut statement, row)?;
-                statement.raw_execute()?;
+            for piece in pieces {
+                let Piece::Rows(rows) = piece else { unreachable!("SQLite has no encoder") };
+                for row in *rows {
+                    bind(&mut statement, row)?;
+                    statement.raw_execute()?;
+                }
             }
             Ok(())
         })

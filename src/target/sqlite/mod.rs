@@ -24,8 +24,8 @@ use crate::model::path::escape_controls;
 use crate::model::Limits;
 
 use super::{
-    AttemptLog, Capabilities, Connection, Durability, Holder, Lock, LockError, SchemaSession, Target, TargetError,
-    TargetErrorKind, Watch,
+    AttemptLog, Capabilities, Connection, Durability, Encoder, Holder, Lock, LockError, SchemaSession, Target,
+    TargetError, TargetErrorKind, Watch,
 };
 use connection::SqliteConnection;
 use reader::Way;
@@ -141,6 +141,11 @@ impl Target for SqliteTarget {
 
     fn watch(&self) -> Result<Option<Box<dyn Watch>>, TargetError> {
         Ok(None)
+    }
+
+    /// A row's values are bound one by one, whoever prepares them.
+    fn encoder(&self) -> Option<&'static dyn Encoder> {
+        None
     }
 
     fn scratch(&self) -> Result<Box<dyn Target>, TargetError> {

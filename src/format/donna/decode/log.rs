@@ -98,13 +98,13 @@ pub fn decode(
 }
 
 /// A line's row (its id still to be set), residue, notes and time.
-fn entry(
-    value: &json::Value,
+fn entry<'a>(
+    value: &'a json::Value<'a>,
     origin: Origin,
     level: &str,
     before: Instant,
     context: &DecodeContext,
-) -> Result<(Row, RowResidue, Vec<Note>, Instant), Flaw> {
+) -> Result<(Row, RowResidue<'a>, Vec<Note>, Instant), Flaw> {
     if !matches!(value, json::Value::Object(_)) {
         return Err(origin.wrong_type(None, "an object", value));
     }

@@ -6,8 +6,8 @@ use crate::format::DecodeContext;
 use crate::json::{self, Value};
 use crate::model::{Flaw, Instant, Note, Place, Reason};
 
-use super::residue::{respelling, RowResidue};
-use super::time;
+use super::residue::{respelling, RowResidue, Shape};
+use super::time::{self, Spelling};
 
 /// One step from the file's root to the object being read.
 #[derive(Clone, Copy, Debug)]
@@ -49,51 +49,76 @@ impl Origin<'_> {
 }
 
 /// An object whose members go to columns, or stay in the residue.
-pub struct Members<'a, 'v> {
-    members: &'a [(Cow<'v, str>, Value<'v>)],
-    taken: Vec<bool>,
-    origin: Origin<'a>,
-    context: &'a DecodeContext,
-    residue: RowResidue,
+pub struct Members<'a, 'o> {
+    members: &'a [(Cow<'a, str>, Value<'a>)],
+    taken: Taken,
+    origin: Origin<'o>,
+    context: &'o DecodeContext,
+    residue: RowResidue<'a>,
     pub notes: Vec<Note>,
 }
 
-impl<'a, 'v> Members<'a, 'v> {
+/// Which members were taken: every message has this, so the first of them need no memory.
+struct Taken {
+    first: u64,
+    others: Vec<bool>,
+}
+
+impl Taken {
+    fn none_of(count: usize) -> Taken {
+        Taken { first: 0, others: vec![false; count.saturating_sub(64)] }
+    }
+
+    fn take(&mut self, at: usize) {
+        match at.checked_sub(64) {
+            None => self.first |= 1 << at,
+            Some(at) => self.others[at] = true,
+        }
+    }
+
+    fn has(&self, at: usize) -> bool {
+        match at.checked_sub(64) {
+            None => self.first & (1 << at) != 0,
+            Some(at) => self.others[at],
+        }
+    }
+}
+
+impl<'a, 'o> Members<'a, 'o> {
     /// # Errors
     /// A flaw if the value is no object; an empty list is an empty object, as PHP writes it.
-    pub fn of(value: &'a Value<'v>, origin: Origin<'a>, context: &'a DecodeContext) -> Result<Members<'a, 'v>, Flaw> {
+    pub fn of(value: &'a Value<'a>, origin: Origin<'o>, context: &'o DecodeContext) -> Result<Members<'a, 'o>, Flaw> {
         let members: &[(Cow<str>, Value)] = match value {
             Value::Object(members) => members,
             Value::Array(items) if items.is_empty() => &[],
             other => return Err(origin.wrong_type(None, "an object", other)),
         };
-        let shape = members.iter().map(|(name, _)| name.to_string()).collect();
-        let residue = RowResidue { shape, ..RowResidue::default() };
-        let taken = vec![false; members.len()];
+        let residue = RowResidue { shape: Shape::Members(members), ..RowResidue::default() };
+        let taken = Taken::none_of(members.len());
         Ok(Members { members, taken, origin, context, residue, notes: Vec::new() })
     }
 
-    pub fn origin(&self) -> Origin<'a> {
+    pub fn origin(&self) -> Origin<'o> {
         self.origin
     }
 
     /// The member, which the caller now answers for.
-    pub fn take(&mut self, name: &str) -> Option<&'a Value<'v>> {
+    pub fn take(&mut self, name: &str) -> Option<&'a Value<'a>> {
         let at = self.members.iter().position(|(member, _)| member == name)?;
-        self.taken[at] = true;
+        self.taken.take(at);
         Some(&self.members[at].1)
     }
 
     /// The member without answering for it.
-    pub fn peek(&self, name: &str) -> Option<&'a Value<'v>> {
+    pub fn peek(&self, name: &str) -> Option<&'a Value<'a>> {
         self.members.iter().find(|(member, _)| member == name).map(|(_, value)| value)
     }
 
     /// Keeps a member whole in the residue.
     pub fn keep(&mut self, name: &str) {
-        if let Some(value) = self.peek(name) {
+        if let Some((name, value)) = self.members.iter().find(|(member, _)| member == name) {
             if !self.residue.kept.iter().any(|(kept, _)| kept == name) {
-                self.residue.kept.push((name.to_owned(), json::to_compact(value)));
+                self.residue.kept.push((Cow::Borrowed(name), json::to_compact(value)));
             }
         }
     }
@@ -135,7 +160,7 @@ impl<'a, 'v> Members<'a, 'v> {
     }
 
     /// A time; `usual` is how the layout spells an instant: any other spelling is kept.
-    pub fn time(&mut self, name: &str, usual: fn(Instant) -> Option<String>) -> Result<Option<Instant>, Flaw> {
+    pub fn time(&mut self, name: &str, usual: Spelling) -> Result<Option<Instant>, Flaw> {
         let value = match self.take(name) {
             None | Some(Value::Null) => return Ok(None),
             Some(value @ (Value::String(_) | Value::Number(_))) => value,
@@ -145,7 +170,7 @@ impl<'a, 'v> Members<'a, 'v> {
             return Err(self.origin.flaw(Reason::BadTime, Some(name), "this is no date and time"));
         };
         // A number is never the usual spelling, also where that cannot say the instant at all.
-        if usual(instant).is_none_or(|usual| value.as_str() != Some(usual.as_str())) {
+        if usual(instant).is_none_or(|usual| value.as_str().map(str::as_bytes) != Some(usual.as_bytes())) {
             self.keep(name);
         }
         Ok(Some(instant))
@@ -185,7 +210,7 @@ impl<'a, 'v> Members<'a, 'v> {
     fn json(&mut self, name: &str, value: &Value) -> Result<String, Flaw> {
         let text = json_column(value, self.origin, Some(name), self.context)?;
         if let Some(difference) = respelling(value) {
-            self.residue.respelled.push((name.to_owned(), difference));
+            self.residue.respelled.push((Cow::Owned(name.to_owned()), difference));
         }
         Ok(text)
     }
@@ -195,30 +220,23 @@ impl<'a, 'v> Members<'a, 'v> {
     }
 
     /// The legacy id: always residue, because the row's own id is derived from it.
-    pub fn legacy_id(&mut self) -> Result<Option<String>, Flaw> {
-        match self.take("id") {
-            None => Ok(None),
-            Some(Value::Null) => {
-                self.residue.id = Some("null".into());
-                Ok(None)
-            }
-            Some(value @ (Value::String(_) | Value::Number(_))) => {
-                self.residue.id = Some(json::to_compact(value));
-                Ok(Some(match value {
-                    Value::String(text) => text.to_string(),
-                    _ => json::to_compact(value),
-                }))
-            }
+    pub fn legacy_id(&mut self) -> Result<Option<&'a str>, Flaw> {
+        let value = self.take("id");
+        self.residue.id = value;
+        match value {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(Value::Number(spelling)) => Ok(Some(spelling)),
             Some(other) => Err(self.origin.wrong_type(Some("id"), "a string or a number", other)),
         }
     }
 
     /// The residue: what was kept, and every member that nobody took.
-    pub fn finish(mut self) -> (RowResidue, Vec<Note>) {
-        for at in 0..self.members.len() {
-            if !self.taken[at] {
-                let name = self.members[at].0.to_string();
-                self.keep(&name);
+    pub fn finish(mut self) -> (RowResidue<'a>, Vec<Note>) {
+        let members = self.members;
+        for (at, (name, _)) in members.iter().enumerate() {
+            if !self.taken.has(at) {
+                self.keep(name);
             }
         }
         (self.residue, self.notes)
@@ -237,8 +255,9 @@ pub fn check_key(text: &str, longest: usize, origin: Origin, last: Option<&str>)
 
 /// Compact text for a JSON column, checked against what the database can hold.
 pub fn json_column(value: &Value, origin: Origin, last: Option<&str>, context: &DecodeContext) -> Result<String, Flaw> {
-    let mut pointer = origin.pointer(last);
-    check_limits(value, &mut pointer, origin.file, context)?;
+    if !is_within_limits(value, context) {
+        check_limits(value, &mut origin.pointer(last), origin.file, context)?;
+    }
     let text = json::to_compact(value);
     if text.len() > context.limits.json_bytes {
         return Err(origin.flaw(Reason::TextTooLong, last, "larger than any JSON that the database holds"));
@@ -246,6 +265,24 @@ pub fn json_column(value: &Value, origin: Origin, last: Option<&str>, context: &
     Ok(text)
 }
 
+/// Whether all is well, without a pointer to what is not.
+fn is_within_limits(value: &Value, context: &DecodeContext) -> bool {
+    let limits = &context.limits;
+    let is_short = |text: &str| text.len() <= limits.json_string_bytes;
+    match value {
+        Value::Number(spelling) => {
+            limits.json_number_digits.is_none_or(|(before, after)| json::fits_digits(spelling, before, after))
+        }
+        Value::String(text) => is_short(text),
+        Value::Array(items) => items.iter().all(|item| is_within_limits(item, context)),
+        Value::Object(members) => {
+            members.iter().all(|(key, member)| is_short(key) && is_within_limits(member, context))
+        }
+        Value::Null | Value::Bool(_) => true,
+    }
+}
+
+/// The first value that is beyond a limit, as a flaw with its place.
 fn check_limits(value: &Value, pointer: &mut String, file: usize, context: &DecodeContext) -> Result<(), Flaw> {
     let limits = &context.limits;
     let too_long = |pointer: &str| {

@@ -15,7 +15,7 @@ use super::super::layout::is_swapped;
 use super::super::tables::USER_MEMORY;
 use super::content::{parse, send, whole};
 use super::members::{check_key, json_column, Members, Origin, Step};
-use super::residue::{self, respelling, PartResidue, RowResidue};
+use super::residue::{self, respelling, PartResidue, RowResidue, Shape};
 use super::time;
 
 const ENTRY: &[&str] = &["value", "created_at", "expires_at"];
@@ -126,12 +126,12 @@ struct Entries<'a> {
     /// (type, key) of the rows so far: a flat member may claim what a typed one holds.
     seen: HashSet<(String, String)>,
     rows: Vec<Row>,
-    residue: Vec<RowResidue>,
+    residue: Vec<RowResidue<'a>>,
     notes: Vec<Note>,
 }
 
-impl Entries<'_> {
-    fn typed(&mut self, kind: &str, key: &str, entry: &Json) -> Result<(), Flaw> {
+impl<'a> Entries<'a> {
+    fn typed(&mut self, kind: &str, key: &str, entry: &'a Json<'a>) -> Result<(), Flaw> {
         let steps = [Step::Key(kind), Step::Key(key)];
         let origin = Origin { file: 0, steps: &steps };
         if !matches!(entry, Json::Object(_)) {
@@ -156,10 +156,10 @@ impl Entries<'_> {
         let origin = Origin { file: 0, steps: &steps };
         let kind = if name == "preferences" { "preferences" } else { "profile" };
         let text = json_column(value, origin, None, self.context)?;
-        let respelled = respelling(value).map(|difference| ("value".to_owned(), difference));
+        let respelled = respelling(value).map(|difference| ("value".into(), difference));
         let residue = RowResidue {
             // An entry's usual shape, so that it costs nothing: a flat member has no object.
-            shape: ENTRY.iter().map(|name| name.to_string()).collect(),
+            shape: Shape::Names(ENTRY),
             respelled: respelled.into_iter().collect(),
             ..RowResidue::default()
         };
@@ -172,7 +172,7 @@ impl Entries<'_> {
         key: &str,
         value: String,
         (created, expires): (Instant, Option<Instant>),
-        residue: RowResidue,
+        residue: RowResidue<'a>,
         origin: Origin,
     ) -> Result<(), Flaw> {
         check_key(kind, 100, origin, None)?;

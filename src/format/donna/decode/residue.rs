@@ -9,34 +9,82 @@ use std::collections::HashMap;
 use crate::json::{self, Value};
 use crate::model::FileRole;
 
-/// What one row's columns do not say.
+/// What one row's columns do not say. It borrows from the parsed file, because nearly all of it is
+/// written into the part's text and forgotten at once.
 #[derive(Debug, Default)]
-pub struct RowResidue {
-    /// The names of the source object's members in their order; empty if the row has no object.
-    pub shape: Vec<String>,
-    /// The legacy id, as JSON.
-    pub id: Option<String>,
+pub struct RowResidue<'a> {
+    pub shape: Shape<'a>,
+    /// The legacy id: a string, a number or null.
+    pub id: Option<&'a Value<'a>>,
     /// Members that a column does not give back, whole: name and JSON.
-    pub kept: Vec<(String, String)>,
+    pub kept: Vec<(Cow<'a, str>, String)>,
     /// JSON columns whose order or numbers jsonb would change: name and difference.
-    pub respelled: Vec<(String, String)>,
+    pub respelled: Vec<(Cow<'a, str>, String)>,
     /// The line in a file of lines where it is not the one after the row before.
     pub line: Option<u64>,
 }
+
+/// The names of the source object's members in their order.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Shape<'a> {
+    /// The row has no object.
+    #[default]
+    Nothing,
+    Members(&'a [(Cow<'a, str>, Value<'a>)]),
+    Names(&'static [&'static str]),
+}
+
+impl Shape<'_> {
+    fn is(&self, names: &[String]) -> bool {
+        match self {
+            Shape::Nothing => names.is_empty(),
+            Shape::Members(members) => {
+                members.len() == names.len() && members.iter().zip(names).all(|((name, _), known)| name == known)
+            }
+            Shape::Names(own) => own.iter().eq(names),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        match self {
+            Shape::Nothing => Vec::new(),
+            Shape::Members(members) => members.iter().map(|(name, _)| name.to_string()).collect(),
+            Shape::Names(names) => names.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+}
+
+/// Shapes that are compared one by one; with more of them a table is asked.
+const FEW_SHAPES: usize = 4;
 
 /// Collects the residue of one part.
 pub struct PartResidue {
     standard: &'static [&'static str],
     shapes: Vec<Vec<String>>,
     known: HashMap<Vec<String>, usize>,
-    rows: Vec<String>,
+    /// The last row's, which the next one's often is.
+    shape: usize,
+    /// Items of a JSON array.
+    rows: String,
+    count: usize,
+    /// Whether any item says more than that there is nothing to say.
+    says: bool,
     document: Vec<(&'static str, String)>,
 }
 
 impl PartResidue {
     /// `standard`: the shape that is not worth writing down.
     pub fn new(standard: &'static [&'static str]) -> PartResidue {
-        PartResidue { standard, shapes: Vec::new(), known: HashMap::new(), rows: Vec::new(), document: Vec::new() }
+        PartResidue {
+            standard,
+            shapes: Vec::new(),
+            known: HashMap::new(),
+            shape: 0,
+            rows: String::new(),
+            count: 0,
+            says: false,
+            document: Vec::new(),
+        }
     }
 
     /// Something about the whole document; `value` is JSON.
@@ -52,17 +100,24 @@ impl PartResidue {
     }
 
     pub fn push(&mut self, row: RowResidue) {
-        let shape = self.shape_number(row.shape);
-        let only_id = shape == 0 && row.kept.is_empty() && row.respelled.is_empty() && row.line.is_none();
-        let entry = match (&row.id, only_id) {
-            (None, true) => "null".to_owned(),
-            (Some(id), true) if id.starts_with('"') => id.clone(),
+        self.shape = self.shape_number(&row.shape);
+        if self.count > 0 {
+            self.rows.push(',');
+        }
+        self.count += 1;
+        let only_id = self.shape == 0 && row.kept.is_empty() && row.respelled.is_empty() && row.line.is_none();
+        match row.id {
+            None if only_id => self.rows.push_str("null"),
+            Some(id @ Value::String(_)) if only_id => {
+                json::write_compact(id, &mut self.rows);
+                self.says = true;
+            }
             _ => {
                 let mut members = Vec::new();
-                if shape > 0 {
-                    members.push(("s", shape.to_string()));
+                if self.shape > 0 {
+                    members.push(("s", self.shape.to_string()));
                 }
-                members.extend(row.id.map(|id| ("id", id)));
+                members.extend(row.id.map(|id| ("id", json::to_compact(id))));
                 members.extend(row.line.map(|line| ("l", line.to_string())));
                 if !row.kept.is_empty() {
                     members.push(("x", object(&row.kept)));
@@ -70,10 +125,10 @@ impl PartResidue {
                 if !row.respelled.is_empty() {
                     members.push(("j", object(&row.respelled)));
                 }
-                object(&members)
+                write_object(&members, &mut self.rows);
+                self.says = true;
             }
-        };
-        self.rows.push(entry);
+        }
     }
 
     /// The part's residue as JSON, `None` if there is nothing to say.
@@ -88,20 +143,27 @@ impl PartResidue {
             let shapes: Vec<String> = self.shapes.iter().map(|shape| strings(shape)).collect();
             members.push(("shapes", array(&shapes)));
         }
-        if self.rows.iter().any(|row| row != "null") {
-            members.push(("rows", array(&self.rows)));
+        if self.says {
+            members.push(("rows", format!("[{}]", self.rows)));
         }
         (!members.is_empty()).then(|| object(&members))
     }
 
-    fn shape_number(&mut self, shape: Vec<String>) -> usize {
-        if let Some(&number) = self.known.get(&shape) {
-            return number;
+    fn shape_number(&mut self, shape: &Shape) -> usize {
+        if self.shapes.get(self.shape).is_some_and(|last| shape.is(last)) {
+            return self.shape;
         }
-        let number = self.shapes.len();
-        self.shapes.push(shape.clone());
-        self.known.insert(shape, number);
-        number
+        let found = match self.shapes.len() {
+            0..=FEW_SHAPES => self.shapes.iter().position(|known| shape.is(known)),
+            _ => self.known.get(&shape.names()).copied(),
+        };
+        found.unwrap_or_else(|| {
+            let names = shape.names();
+            let number = self.shapes.len();
+            self.known.insert(names.clone(), number);
+            self.shapes.push(names);
+            number
+        })
     }
 }
 
@@ -149,17 +211,22 @@ pub fn array(items: &[String]) -> String {
 
 /// An object of members whose values are JSON already.
 pub fn object<K: AsRef<str>>(members: &[(K, String)]) -> String {
-    let mut out = String::from("{");
+    let mut out = String::with_capacity(members.iter().map(|(key, value)| key.as_ref().len() + value.len() + 4).sum());
+    write_object(members, &mut out);
+    out
+}
+
+fn write_object<K: AsRef<str>>(members: &[(K, String)], out: &mut String) {
+    out.push('{');
     for (at, (key, value)) in members.iter().enumerate() {
         if at > 0 {
             out.push(',');
         }
-        json::write_string(key.as_ref(), &mut out);
+        json::write_string(key.as_ref(), out);
         out.push(':');
         out.push_str(value);
     }
     out.push('}');
-    out
 }
 
 #[cfg(test)]
@@ -180,19 +247,41 @@ mod tests {
     #[test]
     fn a_part_that_says_nothing_new_has_no_residue() {
         let mut part = PartResidue::new(&["a"]);
-        part.push(RowResidue { shape: vec!["a".into()], ..RowResidue::default() });
+        part.push(RowResidue { shape: Shape::Names(&["a"]), ..RowResidue::default() });
         assert_eq!(part.finish(), None);
     }
 
     #[test]
     fn shapes_are_written_once() {
         let mut part = PartResidue::new(&["a"]);
-        for shape in ["a", "b", "b"] {
-            part.push(RowResidue { shape: vec![shape.into()], id: Some("\"7\"".into()), ..RowResidue::default() });
+        let id = Value::String("7".into());
+        for shape in [&["a"], &["b"], &["b"]] {
+            part.push(RowResidue { shape: Shape::Names(shape), id: Some(&id), ..RowResidue::default() });
         }
         assert_eq!(
             part.finish().as_deref(),
             Some(r#"{"shapes":[["a"],["b"]],"rows":["7",{"s":1,"id":"7"},{"s":1,"id":"7"}]}"#)
         );
+    }
+
+    #[test]
+    fn many_shapes_are_told_apart_as_few_are() {
+        let keys: Vec<String> = (0..40).map(|number| format!("k{number}")).collect();
+        let objects: Vec<Value> = keys
+            .iter()
+            .map(|key| Value::Object(vec![(key.as_str().into(), Value::Null), ("z".into(), Value::Null)]))
+            .collect();
+        let mut part = PartResidue::new(&[]);
+        for object in objects.iter().chain(&objects).chain(objects.iter().rev()) {
+            let Value::Object(members) = object else { unreachable!("they were made so") };
+            part.push(RowResidue { shape: Shape::Members(members), ..RowResidue::default() });
+        }
+        let text = part.finish().unwrap();
+        let whole: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(whole["shapes"].as_array().unwrap().len(), 40);
+        let number = |row: &serde_json::Value| row.get("s").map_or(0, |shape| shape.as_u64().unwrap());
+        let numbers: Vec<u64> = whole["rows"].as_array().unwrap().iter().map(number).collect();
+        let expected: Vec<u64> = (0..40).chain(0..40).chain((0..40).rev()).collect();
+        assert_eq!(numbers, expected);
     }
 }

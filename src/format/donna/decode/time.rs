@@ -19,30 +19,53 @@ pub fn instant(value: &Value, zone: &TimeZone) -> Option<Instant> {
     }
 }
 
+/// How a layout usually spells an instant; `None` if it cannot.
+pub type Spelling = fn(Instant) -> Option<Spelled>;
+
 /// `2025-11-28T10:15:30+00:00`, as PHP's `date('c')` writes UTC.
-pub fn php(instant: Instant) -> Option<String> {
-    spelled(instant, 'T', "+00:00")
+pub fn php(instant: Instant) -> Option<Spelled> {
+    Spelled::new(instant, b'T', b"+00:00")
 }
 
 /// `2025-11-28T10:15:30Z`.
-pub fn zulu(instant: Instant) -> Option<String> {
-    spelled(instant, 'T', "Z")
+pub fn zulu(instant: Instant) -> Option<Spelled> {
+    Spelled::new(instant, b'T', b"Z")
 }
 
 /// `2025-11-28 10:15:30`, in UTC.
-pub fn plain(instant: Instant) -> Option<String> {
-    spelled(instant, ' ', "")
+pub fn plain(instant: Instant) -> Option<Spelled> {
+    Spelled::new(instant, b' ', b"")
 }
 
-/// `None` if the instant is between two seconds, which these spellings cannot say.
-fn spelled(instant: Instant, separator: char, zone: &str) -> Option<String> {
-    let c = instant.civil();
-    (c.micros == 0).then(|| {
-        format!(
-            "{:04}-{:02}-{:02}{separator}{:02}:{:02}:{:02}{zone}",
-            c.year, c.month, c.day, c.hour, c.minute, c.second
-        )
-    })
+/// An instant as a layout spells it. Every message has one to compare, so nothing is allocated.
+pub struct Spelled {
+    bytes: [u8; 25],
+    length: usize,
+}
+
+impl Spelled {
+    /// `None` if the instant is between two seconds, which these spellings cannot say.
+    fn new(instant: Instant, separator: u8, zone: &[u8]) -> Option<Spelled> {
+        let c = instant.civil();
+        if c.micros != 0 {
+            return None;
+        }
+        let two = |number: u8| [b'0' + number / 10, b'0' + number % 10];
+        // From 1 to 9999: no instant is outside.
+        let ([y1, y2], [y3, y4]) = (two((c.year / 100) as u8), two((c.year % 100) as u8));
+        let ([m1, m2], [d1, d2]) = (two(c.month), two(c.day));
+        let ([h1, h2], [n1, n2], [s1, s2]) = (two(c.hour), two(c.minute), two(c.second));
+        let local = [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, separator, h1, h2, b':', n1, n2, b':', s1, s2];
+        let mut bytes = [0; 25];
+        bytes[..local.len()].copy_from_slice(&local);
+        let length = local.len() + zone.len();
+        bytes[local.len()..length].copy_from_slice(zone);
+        Some(Spelled { bytes, length })
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
 }
 
 /// The seconds in a PHP `uniqid('', true) . '_' . 16 hex digits`, whose first 8 hex digits they are.
@@ -226,6 +249,25 @@ mod tests {
         assert_eq!(utc("2016-12-31T23:59:60Z"), Some("2017-01-01T00:00:00.000000Z".into()));
         assert_eq!(utc("2025-01-01T00:00:00.1234567Z"), Some("2025-01-01T00:00:00.123456Z".into()));
         assert_eq!(utc("2025-01-01"), Some("2025-01-01T00:00:00.000000Z".into()));
+    }
+
+    #[test]
+    fn the_usual_spellings_are_those_of_the_calendar() {
+        let mut micros = Instant::MIN.0;
+        while micros < Instant::MAX.0 {
+            let instant = Instant(micros);
+            let fixed = instant.to_fixed();
+            let spelled =
+                |spelled: Option<Spelled>| spelled.map(|it| String::from_utf8(it.as_bytes().to_vec()).unwrap());
+            if fixed.ends_with(".000000Z") {
+                assert_eq!(spelled(php(instant)), Some(format!("{}+00:00", &fixed[..19])));
+                assert_eq!(spelled(zulu(instant)), Some(format!("{}Z", &fixed[..19])));
+                assert_eq!(spelled(plain(instant)), Some(fixed[..19].replace('T', " ")));
+            } else {
+                assert_eq!(spelled(php(instant)), None);
+            }
+            micros += 86_400_000_000 * 997 + 12_345_500_000;
+        }
     }
 
     #[test]

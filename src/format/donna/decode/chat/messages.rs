@@ -80,14 +80,15 @@ impl<'a, 'e> Messages<'a, 'e> {
         };
         let metadata = members.map(self.dialect.metadata)?;
         let given = self.given_time(&mut members)?;
-        let created = given.or_else(|| legacy_id.as_deref().and_then(time::from_uniqid)).unwrap_or(self.before);
+        let created = given.or_else(|| legacy_id.and_then(time::from_uniqid)).unwrap_or(self.before);
         self.before = created;
         let position = i64::try_from(at + 1).expect("fewer messages than 2^63");
         if position > i64::from(i32::MAX) {
             return Err(origin.flaw(Reason::NumberOutOfRange, None, "more messages than the column counts").into());
         }
-        let claim = members.take("sequence_number").map(crate::json::to_compact);
-        if claim.is_some_and(|claim| claim != position.to_string()) {
+        // JSON spells a whole number in one way only, as long as it has no exponent.
+        let claims = |claim: &Json| matches!(claim, Json::Number(spelling) if spelling.parse() == Ok(position));
+        if members.take("sequence_number").is_some_and(|claim| !claims(claim)) {
             members.keep("sequence_number");
         }
         let tokens = members.peek("token_count").and_then(small_int);
@@ -97,7 +98,7 @@ impl<'a, 'e> Messages<'a, 'e> {
         let flagged = self.survey.flagged.get(self.next_flag) == Some(&at);
         self.next_flag += usize::from(flagged);
         let row = Row(vec![
-            Value::Uuid(self.id(legacy_id.as_deref(), at)),
+            Value::Uuid(self.id(legacy_id, at)),
             Value::Uuid(self.chat.row),
             Value::Text(role),
             Value::Text(content.to_owned()),

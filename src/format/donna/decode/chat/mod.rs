@@ -19,16 +19,13 @@ use super::super::tables::{CHAT_SESSIONS, CONVERSATION};
 use super::content::{each_element, list, parse, send, whole};
 use super::members::{check_key, Origin};
 use super::residue::{string, PartResidue};
-use super::time;
+use super::time::{self, Spelling};
 
 use messages::Messages;
 use session::{Session, SESSION_SHAPE};
 use survey::{survey, Survey};
 
 const MESSAGE_SHAPE: &[&str] = &["id", "role", "content", "metadata", "created_at", "sequence_number"];
-
-/// How a layout usually spells an instant; `None` if it cannot.
-type Spelling = fn(Instant) -> Option<String>;
 
 /// What a layout calls the members of a message.
 struct Dialect {
@@ -165,7 +162,7 @@ struct Chat<'a> {
 
 impl<'a> Chat<'a> {
     fn new(id: &'a str, session: &Session, survey: &Survey, context: &DecodeContext) -> Chat<'a> {
-        let uniqid = session.legacy_id.as_deref().and_then(time::from_uniqid).or_else(|| time::from_uniqid(id));
+        let uniqid = session.legacy_id.and_then(time::from_uniqid).or_else(|| time::from_uniqid(id));
         let (created, created_from) = match (session.created, survey.first_given, uniqid.or(survey.first_uniqid)) {
             (Some(created), _, _) => (created, "session"),
             (None, Some(first), _) => (first, "message"),

@@ -1,5 +1,6 @@
 //! Layout 3: what a session file says, and the row that it makes together with the messages.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::format::DecodeContext;
@@ -18,8 +19,8 @@ pub const SESSION_SHAPE: &[&str] =
 
 /// What the session file says, with `None` where it says nothing.
 #[derive(Default)]
-pub struct Session {
-    pub legacy_id: Option<String>,
+pub struct Session<'a> {
+    pub legacy_id: Option<&'a str>,
     claimed_chat: Option<String>,
     user: Option<String>,
     title: Option<String>,
@@ -32,12 +33,12 @@ pub struct Session {
     claimed_count: Option<String>,
     /// Kept aside until it is known whether the columns give them back.
     claims: HashMap<&'static str, String>,
-    pub residue: RowResidue,
+    pub residue: RowResidue<'a>,
     pub notes: Vec<Note>,
 }
 
-impl Session {
-    pub fn of(source: Option<&(usize, Json)>, context: &DecodeContext) -> Result<Session, Flaw> {
+impl<'a> Session<'a> {
+    pub fn of(source: Option<&'a (usize, Json<'a>)>, context: &DecodeContext) -> Result<Session<'a>, Flaw> {
         let Some((file, value)) = source else { return Ok(Session::default()) };
         let origin = Origin { file: *file, steps: &[] };
         let mut members = Members::of(value, origin, context)?;
@@ -147,9 +148,9 @@ impl Session {
         ])
     }
 
-    fn kept(&mut self, name: &str, json: String) {
+    fn kept(&mut self, name: &'static str, json: String) {
         if !self.residue.kept.iter().any(|(kept, _)| kept == name) {
-            self.residue.kept.push((name.to_owned(), json));
+            self.residue.kept.push((Cow::Borrowed(name), json));
         }
     }
 }
