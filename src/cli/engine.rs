@@ -70,6 +70,7 @@ pub fn options(config: &Config, kinds: Vec<&'static DocumentKind>) -> Options {
         prefer: Prefer::Neither,
         removed: Removed::Keep,
         mode: Mode::Real,
+        way: config.mode,
         count_first: false,
         rejects_directory: config.rejects.clone(),
         repair: None,

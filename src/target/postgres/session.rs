@@ -50,6 +50,8 @@ pub struct Session {
     /// The schema of the application's tables.
     pub schema: String,
     pub durability: Option<Durability>,
+    /// The run whose tables it may write to while they are loaded in bulk.
+    pub pass: Option<uuid::Uuid>,
     /// Prepared once a connection: COPY into each table.
     pub copies: HashMap<String, Statement>,
     /// Rows that went through each staging table since it was last truncated.
@@ -164,7 +166,8 @@ impl Opener {
             unfit(format!("no schema of the search path exists in the database at {endpoint}"))
                 .with_hint("create the schema, or name one with `ALTER ROLE ... SET search_path = ...`")
         })?;
-        Ok(Session { client, schema, durability: None, copies: HashMap::new(), staged: HashMap::new(), broken: false })
+        let durability = None;
+        Ok(Session { client, schema, durability, pass: None, copies: HashMap::new(), staged: HashMap::new(), broken: false })
     }
 }
 
