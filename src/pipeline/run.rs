@@ -24,7 +24,7 @@ use crate::target::{
 };
 
 use super::account::Account;
-use super::bulk::{self, Choice, ChooseError, Chosen, PutBack, PutBackError, Taken};
+use super::bulk::{self, Choice, ChooseError, Chosen, Holds, PutBack, PutBackError, Taken};
 use super::claims::{Claims, Keys};
 use super::examine::Examiner;
 use super::options::{Mode, Options};
@@ -210,7 +210,9 @@ impl<'a> Run<'a> {
         let job = self.job;
         let options = job.options;
         // A repair looks at everything.
-        let (fresh, no_rejects) = if options.repair.is_some() { (false, false) } else { self.is_fresh()? };
+        let (holds, no_rejects) = self.holds()?;
+        let no_rejects = no_rejects && options.repair.is_none();
+        let fresh = holds == Holds::Nothing && options.repair.is_none();
         let examiner = Examiner {
             format: job.format,
             root: job.source,
@@ -245,7 +247,7 @@ impl<'a> Run<'a> {
             lost: &lost,
         };
         let account = Mutex::new(Account::new(job.format.tables().iter().map(|table| table.name)));
-        let chosen = self.choose(fresh)?;
+        let chosen = self.choose(holds)?;
         self.mode = chosen.mode();
         let loaded = self.load(&Load { env: &env, options, account: &account }, walker, lock);
         let taken = match chosen.is_bulk {
@@ -293,11 +295,11 @@ impl<'a> Run<'a> {
     }
 
     /// Whether the load goes in bulk; then its tables are bare from here on.
-    fn choose(&self, fresh: bool) -> Result<Chosen, RunError> {
+    fn choose(&self, holds: Holds) -> Result<Chosen, RunError> {
         let job = self.job;
         let source = WalkOptions { root: job.source.to_owned(), follow_links: job.options.follow_links };
         let (format, options, target, run) = (job.format, job.options, self.target, self.id);
-        let choice = Choice { format, options, source: &source, target, run, fresh };
+        let choice = Choice { format, options, source: &source, target, run, holds };
         bulk::choose(&choice).map_err(|error| match error {
             ChooseError::Walk(error) => error.into(),
             ChooseError::Target(error) => error.into(),
@@ -362,15 +364,17 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Whether ledger and tables are empty, and whether there are no rejects.
-    fn is_fresh(&self) -> Result<(bool, bool), TargetError> {
+    /// What ledger and tables hold, and whether there are no rejects.
+    fn holds(&self) -> Result<(Holds, bool), TargetError> {
         let mut connection = locked(&self.main);
-        let mut fresh = connection.is_empty(&DOCUMENTS)?;
+        let mut holds = if connection.is_empty(&DOCUMENTS)? { Holds::Nothing } else { Holds::Documents };
         for table in self.job.format.tables() {
-            fresh = fresh && connection.is_empty(table)?;
+            if holds == Holds::Nothing && !connection.is_empty(table)? {
+                holds = Holds::Rows;
+            }
         }
         let no_rejects = connection.is_empty(&REJECTS)?;
-        Ok((fresh, no_rejects))
+        Ok((holds, no_rejects))
     }
 
     /// Connections for the writers; `None` for a dry run, which has only one.

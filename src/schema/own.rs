@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::model::ledger::{self, VERSIONS};
 use crate::model::{Instant, Row, Table, Value};
+use crate::target::bulk;
 use crate::target::{in_transaction, select_all, Connection, Filter};
 
 use super::catalogue::{compare, Comparison, Difference, Scope};
@@ -37,7 +38,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// When a table or column is not what the format needs, when the database was written by a newer
-/// transload, or when an applied migration was edited since.
+/// transload, when an applied migration was edited since, or when a bulk load was interrupted.
 pub fn prepare(
     connection: &mut dyn Connection,
     dialect: &str,
@@ -74,12 +75,21 @@ fn prepare_all(
     tables: &[&Table],
     older: Older,
 ) -> Result<Prepared, SchemaError> {
+    is_whole(connection)?;
     let mut prepared = Prepared::default();
     for (name, tables) in [(LEDGER, &ledger::TABLES[..]), (format, tables)] {
         let set = Set::find(name, dialect, tables)?;
         in_transaction(connection, |connection| set.prepare(connection, older, &mut prepared))?;
     }
     Ok(prepared)
+}
+
+/// What a bulk load has set aside and not put back yet is no drift.
+fn is_whole(connection: &mut dyn Connection) -> Result<(), SchemaError> {
+    match bulk::pieces(connection)?.len() {
+        0 => Ok(()),
+        left => Err(SchemaError::Interrupted { left }),
+    }
 }
 
 /// How one of transload's own schemas stands in a database.
@@ -104,6 +114,7 @@ pub fn standing(
     format: &str,
     tables: &[&Table],
 ) -> Result<Vec<Standing>, SchemaError> {
+    is_whole(connection)?;
     let mut standings = Vec::new();
     for (name, tables) in [(LEDGER, &ledger::TABLES[..]), (format, tables)] {
         standings.push(Set::find(name, dialect, tables)?.standing(connection)?);
@@ -124,6 +135,7 @@ pub fn check(
     if connection.live_columns(&VERSIONS)?.is_none() {
         return Ok(false);
     }
+    is_whole(connection)?;
     for (name, tables) in [(LEDGER, &ledger::TABLES[..]), (format, tables)] {
         let set = Set::find(name, dialect, tables)?;
         let recorded = set.recorded(connection)?;

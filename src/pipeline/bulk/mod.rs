@@ -63,8 +63,17 @@ pub struct Choice<'a> {
     pub source: &'a WalkOptions,
     pub target: &'a dyn Target,
     pub run: Uuid,
-    /// Whether ledger and tables are empty.
-    pub fresh: bool,
+    pub holds: Holds,
+}
+
+/// What is in the database before the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    Nothing,
+    /// Rows of the application's own.
+    Rows,
+    /// Documents of earlier runs.
+    Documents,
 }
 
 /// Chooses, and sets aside what a bulk load does without.
@@ -76,8 +85,13 @@ pub fn choose(choice: &Choice) -> Result<Chosen, ChooseError> {
         Way::Bulk => Err(ChooseError::Refused(reason)),
         Way::Auto | Way::Online => Ok(Chosen { is_bulk: false, reason }),
     };
-    if let Some(reason) = stays_online(choice)? {
-        return online(reason.to_owned());
+    match stays_online(choice)? {
+        // The same command goes on where it was stopped, and changes nothing at last.
+        Some(reason) if choice.holds == Holds::Documents => {
+            return Ok(Chosen { is_bulk: false, reason: reason.to_owned() });
+        }
+        Some(reason) => return online(reason.to_owned()),
+        None => {}
     }
     let mut tables: Vec<(&Table, Extent)> = Vec::new();
     for table in choice.format.tables() {
@@ -111,7 +125,8 @@ fn stays_online(choice: &Choice) -> Result<Option<&'static str>, WalkError> {
         () if options.mode == Mode::DryRun => "a dry run changes no table; keys and indexes stay in place",
         () if options.repair.is_some() => "a repair changes few rows; keys and indexes stay in place",
         () if options.documents.is_some() => "only some documents are asked for; keys and indexes stay in place",
-        () if !choice.fresh => "the tables hold rows; keys and indexes stay in place",
+        () if choice.holds == Holds::Documents => "documents were loaded before; keys and indexes stay in place",
+        () if choice.holds == Holds::Rows => "the tables hold rows; keys and indexes stay in place",
         () if options.way == Way::Auto && !source::has_at_least(choice.source, ENOUGH_FILES, ENOUGH_BYTES)? => {
             "the source is small; keys and indexes stay in place"
         }
