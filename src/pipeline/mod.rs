@@ -21,8 +21,8 @@ mod scan;
 mod write;
 
 pub use account::{Account, Finding, LayoutTally, What};
-pub use export_rejects::{export_rejects, ExportRejectsError, ExportedRejects};
 pub use bulk::PutBackError;
+pub use export_rejects::{export_rejects, ExportRejectsError, ExportedRejects};
 pub use options::{Mode, Options, Prefer, Removed, Way};
 pub use reject_files::RejectFileError;
 pub use repair::{Action, Change, Repair, RepairOutcome, Repaired, RowCount};

@@ -185,7 +185,16 @@ impl<'a> Run<'a> {
             main.begin()?;
         }
         (job.prepare)(&mut *main).map_err(RunError::Schema)?;
-        let run = Run { job, target, id: Uuid::now_v7(), started, main: Mutex::new(main), dry_run, phase: "starting", mode: "online" };
+        let run = Run {
+            job,
+            target,
+            id: Uuid::now_v7(),
+            started,
+            main: Mutex::new(main),
+            dry_run,
+            phase: "starting",
+            mode: "online",
+        };
         run.note_interrupted()?;
         locked(&run.main).insert(&RUNS, &[run.row("running", None, None)])?;
         Ok(run)

@@ -26,7 +26,9 @@ pub enum SchemaError {
     Drifted { schema: String, number: i64, differences: Vec<String> },
     #[error("the migration `{schema}/{file}` failed")]
     Migration { schema: String, file: String, source: Box<TargetError> },
-    #[error("a bulk load was interrupted, or is still going on: {left} steps of putting keys and indexes back are left")]
+    #[error(
+        "a bulk load was interrupted, or is still going on: {left} steps of putting keys and indexes back are left"
+    )]
     Interrupted { left: usize },
     #[error("cannot look at the schema")]
     Target(#[from] TargetError),

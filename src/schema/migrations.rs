@@ -51,7 +51,8 @@ static DONNA_POSTGRES: &[Migration] =
     folder!("donna/postgres": "0001" "core_tables", "0002" "indexes", "0003" "system_logs");
 static DONNA_SQLITE: &[Migration] =
     folder!("donna/sqlite": "0001" "core_tables", "0002" "indexes", "0003" "system_logs");
-static LEDGER_POSTGRES: &[Migration] = folder!("transload/postgres": "0001" "ledger", "0002" "seals", "0003" "set_aside");
+static LEDGER_POSTGRES: &[Migration] =
+    folder!("transload/postgres": "0001" "ledger", "0002" "seals", "0003" "set_aside");
 static LEDGER_SQLITE: &[Migration] = folder!("transload/sqlite": "0001" "ledger", "0002" "seals", "0003" "set_aside");
 static HISTORY_POSTGRES: &[Migration] = folder!("history/postgres": "0001" "schema_history");
 static HISTORY_SQLITE: &[Migration] = folder!("history/sqlite": "0001" "schema_history");

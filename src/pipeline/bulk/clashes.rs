@@ -59,10 +59,7 @@ pub fn take_out(
 }
 
 /// Which documents have each of these rows; a document that is named itself has itself.
-fn owners(
-    connection: &mut dyn Connection,
-    wanted: &HashSet<Uuid>,
-) -> Result<HashMap<Uuid, Vec<Uuid>>, TargetError> {
+fn owners(connection: &mut dyn Connection, wanted: &HashSet<Uuid>) -> Result<HashMap<Uuid, Vec<Uuid>>, TargetError> {
     let mut owners: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
     connection.scan(&RESIDUE, &[r::DOCUMENT_ID, r::ROW_IDS], &mut |values| {
         let Some(document) = values[0].as_uuid() else { return ControlFlow::Continue(()) };

@@ -42,8 +42,8 @@ use uuid::Uuid;
 
 use crate::model::Limits;
 use crate::target::{
-    AttemptLog, BulkSession, Capabilities, Connection, Durability, Holder, Lock, LockError, SchemaSession, Target, TargetError,
-    TargetErrorKind, Watch,
+    AttemptLog, BulkSession, Capabilities, Connection, Durability, Holder, Lock, LockError, SchemaSession, Target,
+    TargetError, TargetErrorKind, Watch,
 };
 use connection::PgConnection;
 use pool::{Lent, Sessions};
@@ -230,7 +230,12 @@ impl Target for PostgresTarget {
         let database = scratch::ScratchDatabase::create(self.access()?.opener.clone())?;
         let mut options = self.options.clone();
         options.parameters.dbname = Some(database.name().to_owned());
-        Ok(Box::new(PostgresTarget { options, access: Mutex::new(None), pass: Mutex::new(None), _scratch: Some(database) }))
+        Ok(Box::new(PostgresTarget {
+            options,
+            access: Mutex::new(None),
+            pass: Mutex::new(None),
+            _scratch: Some(database),
+        }))
     }
 }
 

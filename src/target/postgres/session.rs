@@ -167,7 +167,15 @@ impl Opener {
                 .with_hint("create the schema, or name one with `ALTER ROLE ... SET search_path = ...`")
         })?;
         let durability = None;
-        Ok(Session { client, schema, durability, pass: None, copies: HashMap::new(), staged: HashMap::new(), broken: false })
+        Ok(Session {
+            client,
+            schema,
+            durability,
+            pass: None,
+            copies: HashMap::new(),
+            staged: HashMap::new(),
+            broken: false,
+        })
     }
 }
 

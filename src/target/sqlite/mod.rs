@@ -26,8 +26,8 @@ use crate::model::path::escape_controls;
 use crate::model::Limits;
 
 use super::{
-    AttemptLog, BulkSession, Capabilities, Connection, Durability, Holder, Lock, LockError, SchemaSession, Target, TargetError,
-    TargetErrorKind, Watch,
+    AttemptLog, BulkSession, Capabilities, Connection, Durability, Holder, Lock, LockError, SchemaSession, Target,
+    TargetError, TargetErrorKind, Watch,
 };
 use connection::SqliteConnection;
 use reader::Way;

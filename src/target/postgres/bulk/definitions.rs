@@ -73,13 +73,8 @@ fn reference(found: &mut Definitions, table: &Wanted, row: &Row) {
     if let Some(comment) = comment {
         add += &format!("; COMMENT ON CONSTRAINT {constraint} ON {relation} IS {}", literal(&comment));
     }
-    let note = |step, definition, search| Noted {
-        step,
-        table: relation.clone(),
-        name: name.clone(),
-        definition,
-        search,
-    };
+    let note =
+        |step, definition, search| Noted { step, table: relation.clone(), name: name.clone(), definition, search };
     found.noted.push(note(Step::Reference, add, None));
     if validated {
         let pair = |(column, key): (&String, &String)| format!("r.{} = t.{}", quote(key), quote(column));

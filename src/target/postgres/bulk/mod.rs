@@ -164,10 +164,7 @@ impl PgConnection {
     }
 
     /// Runs `work` in a transaction without a search path.
-    fn apart<T>(
-        &mut self,
-        work: impl FnOnce(&mut PgConnection) -> Result<T, TargetError>,
-    ) -> Result<T, TargetError> {
+    fn apart<T>(&mut self, work: impl FnOnce(&mut PgConnection) -> Result<T, TargetError>) -> Result<T, TargetError> {
         self.within(|connection| {
             connection.execute("SET LOCAL search_path = ''", "cannot set up the transaction")?;
             work(connection)
