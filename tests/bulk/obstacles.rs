@@ -3,7 +3,7 @@
 use crate::shape::{assert_shape, shape};
 use crate::support::postgres::{self, PrivatePostgres};
 use crate::world::{Ran, World};
-use crate::BULK;
+use crate::{make_large, BULK};
 
 fn prepared() -> World {
     let world = World::postgres();
@@ -88,7 +88,7 @@ fn what_depends_on_a_table_is_told() {
 #[test]
 fn by_itself_the_load_goes_another_way_and_says_why() {
     let world = prepared();
-    world.write("notes/large.txt", vec![b' '; 9 << 20]);
+    make_large(&world);
     world.execute("CREATE VIEW v AS SELECT id FROM messages");
     let summary = world.migrate(&[]).summary();
     assert_eq!(

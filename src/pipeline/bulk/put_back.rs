@@ -1,7 +1,7 @@
 //! Putting back what was set aside: step after step, the long ones side by side.
 //!
 //! ```text
-//! indexes || -> keys -> foreign keys -> their checks || -> statistics || -> last look, others may write
+//! indexes || -> keys -> foreign keys -> their checks and statistics || -> last look, others may write
 //! ```
 //!
 //! The ledger says what is left, so it makes no difference who begins this, or how often.
@@ -21,8 +21,9 @@ use crate::target::{Lock, LockError, Target, TargetError, TargetErrorKind};
 use super::clashes::{take_out, Taken};
 use crate::pipeline::phase::{lock_again, LOCK_CHECK, TICK};
 
-/// The steps before the last look.
-const STEPS: [Step; 5] = [Step::Index, Step::Key, Step::Reference, Step::Check, Step::Statistics];
+/// The steps before the last look, and what may go side by side. A table's check and its statistics
+/// wait for each other, which no other work has to.
+const STEPS: [&[Step]; 4] = [&[Step::Index], &[Step::Key], &[Step::Reference], &[Step::Check, Step::Statistics]];
 
 /// What it takes.
 pub struct PutBack<'a> {
@@ -66,9 +67,9 @@ pub fn put_back(work: &PutBack, lock: &mut Box<dyn Lock>) -> Result<Taken, PutBa
         sessions.push(work.target.bulk_session()?);
     }
     let mut cleared = HashSet::new();
-    for step in STEPS {
+    for steps in STEPS {
         loop {
-            let refused = take(work, lock, &mut sessions, step)?;
+            let refused = take(work, lock, &mut sessions, steps)?;
             for (piece, error) in &refused {
                 if !cleared.insert(piece.position) {
                     return Err(PutBackError::Stays { name: piece.name.clone(), source: again(error) });
@@ -99,15 +100,15 @@ fn again(error: &TargetError) -> TargetError {
 
 type Refused = Vec<(Piece, TargetError)>;
 
-/// Takes all steps of one kind that are left; returns those that rows stand in the way of.
+/// Takes all of these steps that are left; returns those that rows stand in the way of.
 fn take(
     work: &PutBack,
     lock: &mut Box<dyn Lock>,
     sessions: &mut [Box<dyn BulkSession>],
-    step: Step,
+    steps: &[Step],
 ) -> Result<Refused, PutBackError> {
     let mut pieces = bulk::pieces(&mut *sessions[0])?;
-    pieces.retain(|piece| piece.step == step);
+    pieces.retain(|piece| steps.contains(&piece.step));
     if pieces.is_empty() {
         return Ok(Refused::new());
     }
@@ -115,10 +116,10 @@ fn take(
     let tables: Vec<&str> = pieces.iter().map(|piece| piece.table.as_str()).collect();
     let sizes = sessions[0].sizes(&tables)?;
     let mut sized: Vec<(u64, Piece)> = sizes.into_iter().zip(pieces).collect();
-    sized.sort_by_key(|(size, piece)| (std::cmp::Reverse(*size), piece.position));
+    sized.sort_by_key(|(size, piece)| (piece.step, std::cmp::Reverse(*size), piece.position));
     let queue: Mutex<VecDeque<Piece>> = Mutex::new(sized.into_iter().map(|(_, piece)| piece).collect());
     let refused = Mutex::new(Refused::new());
-    let busy = if step.is_parallel() { sessions.len() } else { 1 };
+    let busy = if steps.iter().all(|step| step.is_parallel()) { sessions.len() } else { 1 };
     let result = crew::run(|crew| {
         let (working, finished) = bounded::<()>(0);
         let halt = crew.halt();

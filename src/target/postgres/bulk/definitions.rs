@@ -4,6 +4,7 @@ use postgres::types::Oid;
 use postgres::{Client, Row};
 
 use super::{Noted, Wanted};
+use crate::model::Owner;
 use crate::target::bulk::{Extent, Step};
 use crate::target::postgres::errors::Failure;
 use crate::target::postgres::sql::quote;
@@ -50,7 +51,8 @@ pub fn read(client: &mut Client, tables: &[Wanted]) -> Result<Definitions, Failu
             index(&mut found, table, &row);
         }
     }
-    for table in tables {
+    // The ledger's are only asked by keys, whatever the planner knows of their rows.
+    for table in tables.iter().filter(|table| table.owner == Owner::Application) {
         found.noted.push(Noted {
             step: Step::Statistics,
             table: table.name.clone(),

@@ -21,7 +21,7 @@ use super::connection::PgConnection;
 use super::errors::Failure;
 use super::sql::Schemas;
 use crate::model::ledger::SET_ASIDE;
-use crate::model::{Row, Value};
+use crate::model::{Owner, Row, Value};
 use crate::target::bulk::{BulkSession, Extent, Outcome, Piece, SetAside, Step};
 use crate::target::{Connection, TargetError, TargetErrorKind};
 
@@ -45,6 +45,7 @@ struct Wanted {
     name: String,
     /// The first column of its key, quoted.
     key: String,
+    owner: Owner,
     extent: Extent,
 }
 
@@ -91,7 +92,8 @@ impl PgConnection {
                 let oid = session.client.query_one("SELECT to_regclass($1)::oid", &[&name])?.get::<_, Option<Oid>>(0);
                 let key = super::sql::quote(table.columns[table.key[0]].name);
                 // One that belongs to an optional part may be missing.
-                tables.extend(oid.map(|oid| Wanted { oid, name, key, extent: *extent }));
+                let (owner, extent) = (table.owner, *extent);
+                tables.extend(oid.map(|oid| Wanted { oid, name, key, owner, extent }));
             }
             Ok(tables)
         })?;
