@@ -135,7 +135,7 @@ macro_rules! on_every_target {
 }
 
 mod load {
-    pub use super::{
+    pub(crate) use super::{
         a_large_source_loads_in_bulk_by_itself_and_a_small_one_does_not, every_fixture_loads_in_bulk,
         rows_are_the_same_whichever_way_they_came,
     };

@@ -32,7 +32,7 @@ pub fn a_load_that_is_killed_goes_on(world: World) {
         assert_eq!(running.wait().code, 137);
     });
     let again = world.migrate(&BULK);
-    assert_eq!(again.said(), "0: 4 loaded, 3 unchanged; 10 rows", "{}", again.stderr);
+    assert_eq!(again.said(), "0: 4 loaded, 3 unchanged; 12 rows", "{}", again.stderr);
     let reference = reference(&world);
     assert_same(&world.content(), &reference.content());
     assert_shape(&world, &shape(&reference), "after a load was killed and went on");

@@ -161,5 +161,5 @@ and more';
     assert_eq!(ran.summary()["mode"], "bulk");
     assert_shape(&world, &before, "after the load");
     // The planner knows the rows.
-    assert_eq!(world.value("SELECT reltuples FROM pg_class WHERE relname = 'messages'"), "7");
+    assert_eq!(world.value("SELECT reltuples FROM pg_class WHERE relname = 'messages'"), "8");
 }
