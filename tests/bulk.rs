@@ -16,7 +16,7 @@ mod shape;
 mod world;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use shape::{assert_shape, shape};
 use transload::generate::{generate, Options};
@@ -87,7 +87,7 @@ fn every_fixture_loads_in_bulk(world: World) {
     assert_eq!(seen, 2);
 }
 
-fn copy(from: &Path, to: &PathBuf) {
+fn copy(from: &Path, to: &Path) {
     for entry in walkdir::WalkDir::new(from) {
         let entry = entry.expect("the fixture can be read");
         let target = to.join(entry.path().strip_prefix(from).expect("it is below the root"));
