@@ -3,6 +3,7 @@
 //! Rows stand where the database has them now: a message that was moved to another chat is missing
 //! in its document and added to the other.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
@@ -36,7 +37,7 @@ pub struct Known {
 pub struct Fetched {
     pub held: Held,
     pub bytes: u64,
-    pub parts: Result<Vec<HeldPart>, &'static str>,
+    pub parts: Result<Vec<HeldPart<'static>>, &'static str>,
 }
 
 /// Asks the database on behalf of documents.
@@ -105,7 +106,12 @@ impl Fetch<'_> {
     }
 
     /// A document's parts, with what stands beside them as the last.
-    fn parts(&mut self, known: &Known, parts: Vec<Stored>, rows: &mut Rows) -> Result<Vec<HeldPart>, TargetError> {
+    fn parts(
+        &mut self,
+        known: &Known,
+        parts: Vec<Stored>,
+        rows: &mut Rows,
+    ) -> Result<Vec<HeldPart<'static>>, TargetError> {
         let kind = known.held.kind;
         let first = parts.first().and_then(|part| part.ids.first().copied());
         let owner = match kind.anchor {
@@ -159,7 +165,7 @@ impl Fetch<'_> {
         known: &Known,
         part: Stored,
         mut take: impl FnMut(&'static Table, Uuid) -> Option<Row>,
-    ) -> Result<HeldPart, TargetError> {
+    ) -> Result<HeldPart<'static>, TargetError> {
         let mut rows = Vec::with_capacity(part.ids.len());
         for (id, written) in part.ids.iter().zip(&part.digests) {
             let mut row = take(part.table, *id);
@@ -168,9 +174,9 @@ impl Fetch<'_> {
                 let said = known.ledger.reference.as_deref();
                 self.names.apply(self.connection, self.format, part.table, row, said)?;
             }
-            rows.push(HeldRow { id: *id, row, edited });
+            rows.push(HeldRow { id: *id, row: row.map(Cow::Owned), edited });
         }
-        Ok(HeldPart { table: part.table, rows, residue: part.residue, added: false })
+        Ok(HeldPart { table: part.table, rows, residue: part.residue.map(Cow::Owned), added: false })
     }
 
     /// Sends a document part by part, however many rows it has.
@@ -285,7 +291,7 @@ impl Fetch<'_> {
 
 /// A large document on its way.
 pub enum Feed {
-    Part(HeldPart),
+    Part(HeldPart<'static>),
     Refused(&'static str),
     /// All of it came.
     End,
@@ -299,7 +305,7 @@ pub struct Below {
 }
 
 impl Below {
-    pub fn take(&mut self, owner: Uuid) -> Vec<HeldPart> {
+    pub fn take(&mut self, owner: Uuid) -> Vec<HeldPart<'static>> {
         let named = HashSet::new();
         let of = |(child, parent)| added_part(child, self.rows.take_below(child, parent, owner, &named));
         children(self.format, self.table).into_iter().flat_map(of).collect()

@@ -1,5 +1,6 @@
 //! Rows that were read together, until their documents take them.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
@@ -106,8 +107,8 @@ impl Rows {
 }
 
 /// Rows that no document has, as a part; none if there are none.
-pub fn added_part(table: &'static Table, rows: Vec<Row>) -> Option<HeldPart> {
-    let row = |row: Row| HeldRow { id: row.id(), row: Some(row), edited: false };
+pub fn added_part(table: &'static Table, rows: Vec<Row>) -> Option<HeldPart<'static>> {
+    let row = |row: Row| HeldRow { id: row.id(), row: Some(Cow::Owned(row)), edited: false };
     let rows: Vec<HeldRow> = rows.into_iter().map(row).collect();
     (!rows.is_empty()).then_some(HeldPart { table, rows, residue: None, added: true })
 }

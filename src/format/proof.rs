@@ -1,6 +1,7 @@
 //! What the proof asks of a format: documents written again from rows and residue (`rebuild`), and
 //! what the columns must hold if the files are right (`expect`). Neither may know the decoder.
 
+use std::borrow::Cow;
 use std::io;
 use std::ops::ControlFlow;
 
@@ -30,11 +31,11 @@ pub struct HeldFile {
 
 /// One part of a document, with the rows as the tables have them now.
 #[derive(Clone, Debug)]
-pub struct HeldPart {
+pub struct HeldPart<'a> {
     pub table: &'static Table,
-    pub rows: Vec<HeldRow>,
+    pub rows: Vec<HeldRow<'a>>,
     /// `docs/residue.md`.
-    pub residue: Option<String>,
+    pub residue: Option<Cow<'a, str>>,
     /// `true`: rows that the ledger does not know, because the application added them; they have
     /// no residue and stand after all others.
     pub added: bool,
@@ -42,12 +43,12 @@ pub struct HeldPart {
 
 /// A row of a part.
 #[derive(Clone, Debug)]
-pub struct HeldRow {
+pub struct HeldRow<'a> {
     pub id: Uuid,
     /// `None`: the ledger says that there is such a row, and its table does not have it. Where an
     /// export finds that a reference is another one than the document's, it puts the legacy name
     /// into the column as [`Value::Reference`], an empty one for nobody.
-    pub row: Option<Row>,
+    pub row: Option<Cow<'a, Row>>,
     /// Whether the row is not what was written when the document was loaded. The residue is about
     /// what was written, so a column that does not follow from it any more is taken as it is.
     /// The proof leaves this `false`: to it, that is a difference.
@@ -59,7 +60,7 @@ pub struct HeldRow {
 pub struct Stopped;
 
 /// Gives a document's parts in their order, `None` after the last.
-pub type NextPart<'a> = dyn FnMut() -> Result<Option<HeldPart>, Stopped> + 'a;
+pub type NextPart<'a> = dyn FnMut() -> Result<Option<HeldPart<'a>>, Stopped> + 'a;
 
 /// A piece of a document that was written again. `file` is the position in [`Held::files`].
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! One text for all spellings of a value: what receipts hash (`docs/receipts.md`).
 
-use super::{Decimal, Node};
+use super::{Decimal, Node, Text};
 
 /// The canonical text: no blanks, members sorted by the bytes of their names, numbers as
 /// [`Decimal`] writes them, strings with only `"`, `\` and control characters escaped.
@@ -30,7 +30,7 @@ fn append(node: &Node, text: &mut String) {
             text.push(']');
         }
         Node::Map(members) => {
-            let mut sorted: Vec<&(String, Node)> = members.iter().collect();
+            let mut sorted: Vec<&(Text, Node)> = members.iter().collect();
             sorted.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
             text.push('{');
             for (at, (name, value)) in sorted.into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! When two values are the same: numbers by value, strings by code point, members in any order.
 
-use super::{push_pointer, Decimal, Node};
+use super::{push_pointer, Decimal, Node, Text};
 
 /// Whether two values are the same JSON value. `[]` and `{}` are not; where a layout says that
 /// they are, its rebuilding has taken care of it.
@@ -20,7 +20,7 @@ fn same_number(a: &str, b: &str) -> bool {
     }
 }
 
-fn same_members<'a>(a: &'a [(String, Node)], b: &'a [(String, Node)]) -> bool {
+fn same_members<'a>(a: &'a [(Text, Node)], b: &'a [(Text, Node)]) -> bool {
     if a.len() != b.len() {
         return false;
     }
@@ -29,8 +29,8 @@ fn same_members<'a>(a: &'a [(String, Node)], b: &'a [(String, Node)]) -> bool {
         return a.iter().zip(b).all(|((_, a), (_, b))| equal(a, b));
     }
     // Sorting leaves members of one name in their order, so that a name which repeats counts as often.
-    let sorted = |members: &'a [(String, Node)]| {
-        let mut sorted: Vec<&(String, Node)> = members.iter().collect();
+    let sorted = |members: &'a [(Text, Node)]| {
+        let mut sorted: Vec<&(Text, Node)> = members.iter().collect();
         sorted.sort_by(|a, b| a.0.cmp(&b.0));
         sorted
     };

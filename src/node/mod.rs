@@ -17,21 +17,25 @@ pub use number::Decimal;
 pub use read::{each_element, each_line, parse, ReadError};
 pub use write::{write, Style};
 
+/// A string of a tree. Most are short (names, numbers, times, ids), and up to 24 bytes need no memory
+/// of their own.
+pub type Text = compact_str::CompactString;
+
 /// One JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
     Null,
     Bool(bool),
     /// In its own spelling.
-    Number(String),
-    Text(String),
+    Number(Text),
+    Text(Text),
     List(Vec<Node>),
     /// Members in their order. Names may repeat in what somebody else wrote.
-    Map(Vec<(String, Node)>),
+    Map(Vec<(Text, Node)>),
 }
 
 impl Node {
-    pub fn text(text: impl Into<String>) -> Node {
+    pub fn text(text: impl Into<Text>) -> Node {
         Node::Text(text.into())
     }
 
@@ -67,7 +71,7 @@ impl Node {
     }
 
     /// The members of a map; none of anything else.
-    pub fn members(&self) -> &[(String, Node)] {
+    pub fn members(&self) -> &[(Text, Node)] {
         match self {
             Node::Map(members) => members,
             _ => &[],

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use compact_str::ToCompactString;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::Node;
@@ -14,6 +15,9 @@ use super::Node;
 pub fn read(text: &str) -> Option<Node> {
     serde_json::from_str(text).ok().map(|Quick(node)| node)
 }
+
+/// A message has so many members, or fewer.
+const USUAL_MEMBERS: usize = 8;
 
 struct Quick(Node);
 
@@ -42,11 +46,11 @@ impl<'de> Visitor<'de> for Values {
 
     // No two spellings of an integer are one of these: JSON has no zeros in front and no plus.
     fn visit_u64<E: Error>(self, number: u64) -> Result<Quick, E> {
-        Ok(Quick(Node::Number(number.to_string())))
+        Ok(Quick(Node::Number(number.to_compact_string())))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Quick, E> {
-        Ok(Quick(Node::Number(number.to_string())))
+        Ok(Quick(Node::Number(number.to_compact_string())))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Quick, E> {
@@ -64,6 +68,9 @@ impl<'de> Visitor<'de> for Values {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Quick, A::Error> {
         let mut members = Vec::new();
         while let Some((name, Quick(value))) = map.next_entry()? {
+            if members.is_empty() {
+                members.reserve(USUAL_MEMBERS);
+            }
             members.push((name, value));
         }
         Ok(Quick(Node::Map(members)))

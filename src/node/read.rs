@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{quick, Node};
+use super::{quick, Node, Text};
 
 /// Values nested deeper are refused: whoever rebuilds them recurses.
 const DEEPEST: usize = 1024;
@@ -108,16 +108,16 @@ fn node(text: &str, depth: usize) -> Result<Node, ReadError> {
         Some(b't') => Node::Bool(true),
         Some(b'f') => Node::Bool(false),
         Some(b'n') => Node::Null,
-        Some(_) => Node::Number(text.to_owned()),
+        Some(_) => Node::Number(text.into()),
         None => return Err(ReadError::Truncated),
     })
 }
 
-fn string(text: &str) -> Result<String, ReadError> {
+fn string(text: &str) -> Result<Text, ReadError> {
     // Without an escape there is nothing to decode.
     match text.contains('\\') {
         true => Ok(serde_json::from_str(text)?),
-        false => Ok(text[1..text.len() - 1].to_owned()),
+        false => Ok(text[1..text.len() - 1].into()),
     }
 }
 
@@ -125,7 +125,7 @@ fn string(text: &str) -> Result<String, ReadError> {
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(String, &'de RawValue)>;
+    type Value = Vec<(Text, &'de RawValue)>;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("a map")

@@ -189,10 +189,10 @@ fn traits_of(metadata: &Metadata) -> (u64, i64, i64, u64) {
     (metadata.size(), metadata.mtime(), metadata.mtime_nsec(), metadata.ino())
 }
 
-/// All `size` bytes. One more is asked for, to notice a file that grows; never the rest of it.
+/// All `size` bytes and no more: that a file grows is seen by its size afterwards.
 fn read_whole(file: &File, size: u64) -> Result<Vec<u8>, Trouble> {
-    let mut bytes = Vec::with_capacity(usize::try_from(size).map_or(0, |size| size.saturating_add(1)));
-    file.take(size + 1).read_to_end(&mut bytes)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    file.take(size).read_to_end(&mut bytes)?;
     if bytes.len() as u64 != size {
         return Err(Trouble::Changed);
     }

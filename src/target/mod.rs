@@ -199,7 +199,8 @@ pub trait Connection: Send {
     ) -> Result<(), TargetError>;
 
     /// As [`Self::select`], in the order of these columns: text by its bytes, all else by value,
-    /// NULL at either end, one place a target. Rows that are equal in all of them come in any order.
+    /// NULL at either end, one place a target. Rows that are equal in all of them come in any order;
+    /// so do all rows if no column is named, which spares the database the sorting.
     fn select_ordered(
         &mut self,
         table: &Table,

@@ -132,14 +132,20 @@ impl Judge<'_> {
         documents: Vec<Document>,
         readings: Vec<Result<Reading, ReadProblem>>,
     ) -> Result<Vec<Checked>, TargetError> {
-        let mut ids: Vec<Uuid> = documents.iter().flat_map(|document| [key_id(document), document.twin_id()]).collect();
+        let mut ids: Vec<Uuid> = documents.iter().map(key_id).collect();
         // Several versions of one document may be asked about.
         ids.sort_unstable();
         ids.dedup();
-        let stored = stored::of_documents(connection, self.format, &ids, true)?;
+        let mut stored = stored::of_documents(connection, self.format, &ids, true)?;
         let none = Stored::default();
         let (documents, claimed): (Vec<Document>, Vec<bool>) =
             documents.into_iter().map(|document| self.claim(document, &stored)).unzip();
+        // Under the other id, a document whose key is its own can only have been refused.
+        let twins: Vec<Uuid> = documents.iter().map(Document::twin_id).collect();
+        stored::rejects(connection, &twins, &mut stored)?;
+        let twins: Vec<Uuid> =
+            twins.into_iter().zip(&claimed).filter(|(_, claimed)| **claimed).map(|(id, _)| id).collect();
+        stored.extend(stored::of_documents(connection, self.format, &twins, true)?);
         let stored_of = |at: usize| stored.get(&documents[at].id).unwrap_or(&none);
         let wanted: Vec<Result<Vec<Expected>, Unexpected>> = documents
             .iter()

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 use crate::format::proof::{Cell, Expected};
-use crate::model::digest;
+use crate::model::digest::{self, ROW_DIGEST};
 use crate::model::{Document, Kind, Row, Table, Value};
 use crate::node::{self, equal, Node, NodeDifference};
 
@@ -42,14 +42,36 @@ pub struct Here<'a> {
     pub id: Uuid,
     pub row: &'a Row,
     /// Whether the row is not what was written; `None` if the ledger does not know it.
-    pub moved: Option<bool>,
+    pub state: Option<RowState>,
     /// The row's object, written again from columns and residue.
     pub rebuilt: Option<&'a Node>,
 }
 
 impl Here<'_> {
     fn is_known(&self) -> bool {
-        self.moved.is_some()
+        self.state.is_some()
+    }
+
+    fn moved(&self) -> Option<bool> {
+        self.state.map(|state| state.has_moved(self.row))
+    }
+}
+
+/// Whether a row is not what was written when its document was loaded.
+#[derive(Clone, Copy, Debug)]
+pub enum RowState {
+    Moved(bool),
+    /// This is its digest from then. To compare it takes reading the row once more, so that it is
+    /// done when somebody wants to know.
+    Digest([u8; ROW_DIGEST]),
+}
+
+impl RowState {
+    pub fn has_moved(self, row: &Row) -> bool {
+        match self {
+            RowState::Moved(moved) => moved,
+            RowState::Digest(written) => digest::row(row) != written,
+        }
     }
 }
 
@@ -70,6 +92,8 @@ pub struct Comparison<'a> {
     pub database_moved: bool,
     /// The document's own row, under which its other rows stand.
     pub parent: Option<Uuid>,
+    /// Whether the ledger's rows with the digests are what transload wrote.
+    pub sealed: bool,
     columns: HashMap<(&'static str, usize), Exchange>,
     /// Rows and columns that were told.
     told: HashSet<(Uuid, usize)>,
@@ -103,6 +127,7 @@ impl<'a> Comparison<'a> {
             tables: BTreeMap::new(),
             database_moved: false,
             parent: None,
+            sealed: false,
             columns: HashMap::new(),
             told: HashSet::new(),
         }
@@ -234,15 +259,21 @@ impl<'a> Comparison<'a> {
         let count = self.tables.entry(wanted.table.name).or_default();
         count.rows += 1;
         count.values += wanted.cells.len() as u64;
-        self.database_moved |= here.moved != Some(false);
         let before = self.total;
         for (at, cell) in wanted.cells.iter().enumerate().skip(1) {
-            self.column(wanted, here, at, &cell.value, cell.member, here.moved);
+            self.column(wanted, here, at, &cell.value, cell.member);
         }
         let as_loaded = self.mode == Mode::Loaded && self.total == before;
+        let moved = match here.state {
+            // Every column is what the file that was loaded wants: so it was written, and the seal
+            // over the digest says that nobody touched that.
+            Some(_) if as_loaded && self.sealed => Some(false),
+            _ => here.moved(),
+        };
+        self.database_moved |= moved != Some(false);
         // Whom a reference means may be another row today than it was then.
         let refers = wanted.cells.iter().any(|cell| is_reference(&cell.value));
-        if as_loaded && here.moved == Some(true) && !refers {
+        if as_loaded && moved == Some(true) && !refers {
             let difference = Difference {
                 file: self.path(wanted.file),
                 pointer: wanted.pointer.clone(),
@@ -257,21 +288,13 @@ impl<'a> Comparison<'a> {
         match here.rebuilt {
             // What the columns told is all that there is to be told of a row that was edited.
             _ if self.mode == Mode::Loaded && !as_loaded => {}
-            Some(rebuilt) => self.object(wanted, here, rebuilt, self.row_moved(here.row, here.moved)),
+            Some(rebuilt) => self.object(wanted, here, rebuilt, self.row_moved(here.row, moved)),
             None if !here.is_known() && self.mode != Mode::Loaded => self.unrecorded(wanted, here),
             None => {}
         }
     }
 
-    fn column(
-        &mut self,
-        wanted: &Expected,
-        here: Here,
-        at: usize,
-        value: &Value,
-        member: Option<&'static str>,
-        row_moved: Option<bool>,
-    ) {
+    fn column(&mut self, wanted: &Expected, here: Here, at: usize, value: &Value, member: Option<&'static str>) {
         let table = wanted.table;
         let column = &table.columns[at];
         let found = &here.row.0[at];
@@ -294,7 +317,7 @@ impl<'a> Comparison<'a> {
                 same
             }
             // The file does not say when, and the application knows better.
-            _ if column.kind == Kind::Time && member.is_none() && self.knows_better(row_moved) => true,
+            _ if column.kind == Kind::Time && member.is_none() && self.knows_better(here) => true,
             _ => same_value(value, found),
         };
         if same {
@@ -317,7 +340,7 @@ impl<'a> Comparison<'a> {
         exchange.rows += 1;
         exchange.wanted = exchange.wanted.wrapping_add(hash_of(value));
         exchange.found = exchange.found.wrapping_add(hash_of(found));
-        let moved = self.moved(row_moved);
+        let moved = self.moved(here.moved());
         let mut pointer = wanted.pointer.clone();
         if let Some(member) = member.filter(|member| *member != Cell::SOURCE) {
             node::push_pointer(&mut pointer, member);
@@ -336,8 +359,8 @@ impl<'a> Comparison<'a> {
     }
 
     /// Whether the application wrote the row after it was loaded, and the file has changed as well.
-    fn knows_better(&self, row_moved: Option<bool>) -> bool {
-        self.mode != Mode::Loaded && row_moved != Some(false)
+    fn knows_better(&self, here: Here) -> bool {
+        self.mode != Mode::Loaded && here.moved() != Some(false)
     }
 
     /// The row's object as the file has it against the one from columns and residue.
@@ -476,7 +499,7 @@ fn node_of(value: &Value) -> Option<Node> {
     match value {
         Value::Null => Some(Node::Null),
         Value::Json(text) => node::parse(text.as_bytes()).ok().map(|(node, _)| node),
-        Value::Int(number) => Some(Node::Number(number.to_string())),
+        Value::Int(number) => Some(Node::Number(number.to_string().into())),
         Value::Bool(flag) => Some(Node::Bool(*flag)),
         Value::Text(text) | Value::Reference(text) => Some(Node::text(text.as_str())),
         Value::Time(instant) => Some(Node::text(instant.to_fixed())),
@@ -508,7 +531,7 @@ pub fn cut(text: &mut String) {
 
 /// A row as one JSON object.
 pub fn row_text(table: &Table, row: &Row) -> String {
-    let member = |(column, value): (&crate::model::Column, &Value)| Some((column.name.to_owned(), node_of(value)?));
+    let member = |(column, value): (&crate::model::Column, &Value)| Some((column.name.into(), node_of(value)?));
     text_of(&Node::Map(table.columns.iter().zip(&row.0).filter_map(member).collect()))
 }
 

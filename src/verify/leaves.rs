@@ -1,5 +1,6 @@
 //! What both sides of a document come to in a receipt, computed where the document is compared.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use crate::format::proof::{HeldPart, HeldRow, Piece};
@@ -77,9 +78,10 @@ pub fn of_rows(format: &dyn Format, document: &Document, stored: &Stored, rows: 
     let mut parts = stored.parts.iter();
     let mut next = || {
         Ok(parts.next().map(|part| {
-            let row = |id: &uuid::Uuid| HeldRow { id: *id, row: rows.get(part.table, *id).cloned(), edited: false };
+            let row =
+                |id: &uuid::Uuid| HeldRow { id: *id, row: rows.get(part.table, *id).map(Cow::Borrowed), edited: false };
             let rows = part.ids.iter().map(row).collect();
-            HeldPart { table: part.table, rows, residue: part.data.clone(), added: false }
+            HeldPart { table: part.table, rows, residue: part.data.as_deref().map(Cow::Borrowed), added: false }
         }))
     };
     let result = format.rebuild(&held, &mut next, &mut |piece| {

@@ -92,15 +92,7 @@ pub fn of_documents(
             Err(error) => stored.forged.push((DOCUMENTS.name, error.to_string())),
         }
     })?;
-    each(connection, &REJECTS, rj::DOCUMENT_ID, &values, &mut |row| {
-        let Some(id) = row.0[rj::DOCUMENT_ID].as_uuid() else { return };
-        let stored = found.entry(id).or_default();
-        note_seal(stored, REJECTS.name, &row);
-        match LedgerReject::from_row(&row) {
-            Ok(reject) => stored.reject = Some(reject),
-            Err(error) => stored.forged.push((REJECTS.name, error.to_string())),
-        }
-    })?;
+    rejects(connection, ids, &mut found)?;
     if whole {
         each(connection, &RESIDUE, r::DOCUMENT_ID, &values, &mut |row| {
             let Some(id) = row.0[r::DOCUMENT_ID].as_uuid() else { return };
@@ -109,6 +101,23 @@ pub fn of_documents(
         found.values_mut().for_each(order_parts);
     }
     Ok(found)
+}
+
+/// Reads what was refused under these ids.
+pub fn rejects(
+    connection: &mut dyn Connection,
+    ids: &[Uuid],
+    found: &mut HashMap<Uuid, Stored>,
+) -> Result<(), TargetError> {
+    each(connection, &REJECTS, rj::DOCUMENT_ID, &uuids(ids), &mut |row| {
+        let Some(id) = row.0[rj::DOCUMENT_ID].as_uuid() else { return };
+        let stored = found.entry(id).or_default();
+        note_seal(stored, REJECTS.name, &row);
+        match LedgerReject::from_row(&row) {
+            Ok(reject) => stored.reject = Some(reject),
+            Err(error) => stored.forged.push((REJECTS.name, error.to_string())),
+        }
+    })
 }
 
 /// Reads which parts a document has, without what they say: of the first also its first row.
@@ -303,7 +312,9 @@ impl Rows {
                 of.children.entry(parent).or_default().push(row.id());
             }
             of.rows.insert(row.id(), row);
-        })
+        })?;
+        of.children.values_mut().for_each(|ids| ids.sort_unstable());
+        Ok(())
     }
 
     /// Reads the rows whose column has one of the values; returns their ids.
@@ -321,6 +332,8 @@ impl Rows {
             of.values.entry((column, key_of(&row.0[column]))).or_default().push(row.id());
             of.rows.insert(row.id(), row);
         })?;
+        of.values.values_mut().for_each(|ids| ids.sort_unstable());
+        ids.sort_unstable();
         Ok(ids)
     }
 }
@@ -336,7 +349,8 @@ fn each(
     take: &mut dyn FnMut(Row),
 ) -> Result<(), TargetError> {
     for values in values.chunks(MOST_VALUES) {
-        connection.select(table, &Filter::In { column, values }, &mut |row| {
+        // Whoever needs an order makes it: the server would sort whole rows.
+        connection.select_ordered(table, &Filter::In { column, values }, &[], &mut |row| {
             take(row);
             std::ops::ControlFlow::Continue(())
         })?;

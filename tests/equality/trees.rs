@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use transload::format::donna::tables::KINDS;
 use transload::json::{self, ErrorKind};
 use transload::model::DocumentKind;
-use transload::node::{self, canonical, differences, equal, Node, Style};
+use transload::node::{self, canonical, differences, equal, Node, Style, Text};
 
 use crate::cases;
 use crate::maker::Maker;
@@ -28,13 +28,13 @@ fn tree() -> impl Strategy<Value = Node> {
     let leaf = prop_oneof![
         Just(Node::Null),
         any::<bool>().prop_map(Node::Bool),
-        number().prop_map(Node::Number),
-        text().prop_map(Node::Text),
+        number().prop_map(|spelling| Node::Number(spelling.into())),
+        text().prop_map(Node::text),
     ];
     leaf.prop_recursive(4, 24, 5, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Node::List),
-            prop::collection::vec((text(), inner), 0..5).prop_map(Node::Map),
+            prop::collection::vec((text().prop_map(Text::from), inner), 0..5).prop_map(Node::Map),
         ]
     })
 }
@@ -44,14 +44,14 @@ fn respelled(node: &Node, by: u64) -> Node {
     let again = |(at, node): (usize, &Node)| respelled(node, by.rotate_left(at as u32 + 1) ^ 0x9e37_79b9);
     match node {
         Node::Number(spelling) if !spelling.contains('e') => match by % 3 {
-            0 if spelling.contains('.') => Node::Number(format!("{spelling}0")),
-            0 => Node::Number(format!("{spelling}.0")),
-            1 => Node::Number(format!("{spelling}E0")),
+            0 if spelling.contains('.') => Node::Number(format!("{spelling}0").into()),
+            0 => Node::Number(format!("{spelling}.0").into()),
+            1 => Node::Number(format!("{spelling}E0").into()),
             _ => node.clone(),
         },
         Node::List(items) => Node::List(items.iter().enumerate().map(again).collect()),
         Node::Map(members) => {
-            let mut members: Vec<(String, Node)> =
+            let mut members: Vec<(Text, Node)> =
                 (members.iter().enumerate()).map(|(at, (name, value))| (name.clone(), again((at, value)))).collect();
             // Members of one name must keep their order.
             if members.iter().enumerate().all(|(at, (name, _))| members[..at].iter().all(|(other, _)| other != name)) {
@@ -83,10 +83,10 @@ fn changed(node: &Node, at: u64) -> Node {
         Node::Null => Node::text("null"),
         Node::Bool(flag) => Node::Bool(!flag),
         Node::Number(spelling) if spelling.contains(['.', 'e']) => {
-            Node::Number(format!("1{}", spelling.replace('-', "")))
+            Node::Number(format!("1{}", spelling.replace('-', "")).into())
         }
-        Node::Number(spelling) => Node::Number(format!("{spelling}.0001")),
-        Node::Text(text) => Node::Text(format!("{text} ")),
+        Node::Number(spelling) => Node::Number(format!("{spelling}.0001").into()),
+        Node::Text(text) => Node::text(format!("{text} ")),
         Node::List(_) => Node::Map(Vec::new()),
         Node::Map(_) => Node::List(Vec::new()),
     }
@@ -183,11 +183,11 @@ fn of(value: &json::Value) -> Node {
     match value {
         json::Value::Null => Node::Null,
         json::Value::Bool(flag) => Node::Bool(*flag),
-        json::Value::Number(spelling) => Node::Number((*spelling).to_owned()),
+        json::Value::Number(spelling) => Node::Number((*spelling).into()),
         json::Value::String(text) => Node::text(&**text),
         json::Value::Array(items) => Node::List(items.iter().map(of).collect()),
         json::Value::Object(members) => {
-            Node::Map(members.iter().map(|(name, value)| (name.to_string(), of(value))).collect())
+            Node::Map(members.iter().map(|(name, value)| (name.to_string().into(), of(value))).collect())
         }
     }
 }

@@ -268,11 +268,11 @@ fn change(node: &mut Node, edit: Edit) -> Option<&'static [Cause]> {
         }
         // Beyond what double precision tells apart.
         (Node::Number(spelling), Edit::LastDigit) => {
-            *spelling = format!("{spelling}00000000000000000001");
+            *spelling = format!("{spelling}00000000000000000001").into();
             Some(&[Cause::Precision])
         }
         (Node::Number(spelling), Edit::BeyondDouble) => {
-            *spelling = flip_last(spelling);
+            *spelling = flip_last(spelling).into();
             Some(&[Cause::Precision])
         }
         (Node::Number(spelling), Edit::NumberAsText) => {

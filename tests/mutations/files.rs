@@ -168,7 +168,7 @@ impl Change {
             }
             Change::MemberMore => {
                 let mut node = node.clone();
-                let member = ("unheard of".to_owned(), Node::text("x"));
+                let member = ("unheard of".into(), Node::text("x"));
                 match &mut node {
                     Node::Map(members) if !path.contains("memory/") => members.push(member),
                     Node::List(items) => match items.first_mut()? {
@@ -345,8 +345,8 @@ fn respelled(node: &mut Node, is_json: bool) -> bool {
     match node {
         Node::Number(spelling) if is_json && !spelling.contains(['e', 'E']) => {
             *spelling = match spelling.contains('.') {
-                true => format!("{spelling}0"),
-                false => format!("{spelling}.0"),
+                true => format!("{spelling}0").into(),
+                false => format!("{spelling}.0").into(),
             };
             true
         }

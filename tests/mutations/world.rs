@@ -236,7 +236,7 @@ impl<'a> World<'a> {
         }
         let session = doc.paths.iter().find(|path| path.ends_with("_session.json"))?;
         match node::parse(&self.file(session)).ok()?.0.get("user_id")? {
-            Node::Text(text) | Node::Number(text) if !text.is_empty() => Some(text.clone()),
+            Node::Text(text) | Node::Number(text) if !text.is_empty() => Some(text.to_string()),
             _ => None,
         }
     }

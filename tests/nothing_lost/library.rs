@@ -1,5 +1,6 @@
 //! The same documents as the library writes them again (`Format::rebuild`).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -22,7 +23,7 @@ use crate::support::dump::Database;
 /// A document with the rows that its tables hold.
 pub struct Document {
     pub held: Held,
-    pub parts: Vec<HeldPart>,
+    pub parts: Vec<HeldPart<'static>>,
 }
 
 fn target(database: &Database) -> Box<dyn Target> {
@@ -39,7 +40,7 @@ pub fn documents(database: &Database) -> Vec<Document> {
     let mut connection = target(database).connect(Durability::Relaxed).expect("the database is there");
     let mut all = |table| select_all(&mut *connection, table, &Filter::All).expect("the table can be read");
     let rows: HashMap<Uuid, _> = tables::TABLES.into_iter().flat_map(&mut all).map(|row| (row.id(), row)).collect();
-    let mut parts: HashMap<Uuid, Vec<HeldPart>> = HashMap::new();
+    let mut parts: HashMap<Uuid, Vec<HeldPart<'static>>> = HashMap::new();
     for part in all(&RESIDUE) {
         let name = part.0[r::TABLE_NAME].as_text().expect("a name");
         let ids = part.0[r::ROW_IDS].as_bytes().expect("bytes").chunks(16);
@@ -47,9 +48,9 @@ pub fn documents(database: &Database) -> Vec<Document> {
         let part_of = parts.entry(part.0[r::DOCUMENT_ID].as_uuid().expect("an id")).or_default();
         part_of.push(HeldPart {
             table: tables::TABLES.into_iter().find(|table| table.name == name).expect("a table"),
-            rows: ids.map(|id| HeldRow { id, row: rows.get(&id).cloned(), edited: false }).collect(),
+            rows: ids.map(|id| HeldRow { id, row: rows.get(&id).cloned().map(Cow::Owned), edited: false }).collect(),
             residue: match &part.0[r::DATA] {
-                Value::Text(data) => Some(data.clone()),
+                Value::Text(data) => Some(Cow::Owned(data.clone())),
                 _ => None,
             },
             added: false,

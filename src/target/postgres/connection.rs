@@ -286,11 +286,10 @@ impl Connection for PgConnection {
             || format!("cannot read rows of `{}`", table.name),
             |session, schemas| {
                 let statement = sql::select(&schemas.table(table), table, filter, order);
-                let parameters = ValueList::of(table, filter)?.into_iter().map(|list| {
-                    let array = list.array.clone();
-                    (list, array)
-                });
-                let mut found = session.client.query_typed_raw(&statement, parameters)?;
+                let lists = ValueList::of(table, filter)?;
+                let types: Vec<Type> = lists.iter().map(|list| list.array.clone()).collect();
+                let prepared = session.prepared(statement, &types)?;
+                let mut found = session.client.query_raw(&prepared, lists)?;
                 while let Some(row) = found.next()? {
                     if each(decode::row(table, &row)?).is_break() {
                         break;

@@ -20,15 +20,7 @@ pub fn send(session: &mut Session, relation: &str, table: &Table, rows: &[Row]) 
     if rows.is_empty() {
         return Ok(());
     }
-    let statement = sql::copy_in(relation, table);
-    let prepared = match session.copies.get(&statement) {
-        Some(prepared) => prepared.clone(),
-        None => {
-            let prepared = session.client.prepare(&statement)?;
-            session.copies.insert(statement, prepared.clone());
-            prepared
-        }
-    };
+    let prepared = session.prepared(sql::copy_in(relation, table), &[])?;
     let mut writer = session.client.copy_in(&prepared)?;
     let mut buffer = Vec::with_capacity(CHUNK * 2);
     buffer.extend_from_slice(encode::COPY_HEADER);

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use postgres::config;
+use postgres::types::Type;
 use postgres::{Client, Config, NoTls, Statement};
 use r2d2::ManageConnection;
 use r2d2_postgres::PostgresConnectionManager;
@@ -52,12 +53,24 @@ pub struct Session {
     pub durability: Option<Durability>,
     /// The run whose tables it may write to while they are loaded in bulk.
     pub pass: Option<uuid::Uuid>,
-    /// Prepared once a connection: COPY into each table.
-    pub copies: HashMap<String, Statement>,
+    /// Statements that come again and again, by their text: the server plans them once.
+    prepared: HashMap<String, Statement>,
     /// Rows that went through each staging table since it was last truncated.
     pub staged: HashMap<String, usize>,
     /// Set when the session must not be used again.
     pub broken: bool,
+}
+
+impl Session {
+    /// The statement, prepared when it is asked for first.
+    pub fn prepared(&mut self, statement: String, types: &[Type]) -> Result<Statement, postgres::Error> {
+        if let Some(prepared) = self.prepared.get(&statement) {
+            return Ok(prepared.clone());
+        }
+        let prepared = self.client.prepare_typed(&statement, types)?;
+        self.prepared.insert(statement, prepared.clone());
+        Ok(prepared)
+    }
 }
 
 /// How to reach one endpoint; tried in this order.
@@ -166,13 +179,12 @@ impl Opener {
             unfit(format!("no schema of the search path exists in the database at {endpoint}"))
                 .with_hint("create the schema, or name one with `ALTER ROLE ... SET search_path = ...`")
         })?;
-        let durability = None;
         Ok(Session {
             client,
             schema,
-            durability,
+            durability: None,
             pass: None,
-            copies: HashMap::new(),
+            prepared: HashMap::new(),
             staged: HashMap::new(),
             broken: false,
         })

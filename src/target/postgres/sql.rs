@@ -46,6 +46,7 @@ pub fn copy_in(relation: &str, table: &Table) -> String {
     format!("COPY {relation} ({}) FROM STDIN (FORMAT binary)", columns(table))
 }
 
+/// Without an `order`, the rows come as the server finds them.
 pub fn select(relation: &str, table: &Table, filter: &Filter, order: &[usize]) -> String {
     let order = order.iter().map(|at| {
         let column = &table.columns[*at];
@@ -54,7 +55,8 @@ pub fn select(relation: &str, table: &Table, filter: &Filter, order: &[usize]) -
         quote(column.name) + collation
     });
     let order = order.collect::<Vec<_>>().join(", ");
-    format!("SELECT {} FROM {relation}{} ORDER BY {order}", columns(table), condition(table, filter))
+    let order = if order.is_empty() { order } else { format!(" ORDER BY {order}") };
+    format!("SELECT {} FROM {relation}{}{order}", columns(table), condition(table, filter))
 }
 
 pub fn scan(relation: &str, table: &Table, columns: &[usize]) -> String {

@@ -314,13 +314,10 @@ impl Connection for SqliteConnection {
             let collation = if column.kind == Kind::Text { " COLLATE BINARY" } else { "" };
             quote(column.name) + collation
         });
-        let sql = format!(
-            "SELECT {} FROM {}{} ORDER BY {}",
-            names(table, &all),
-            quoted_name(table),
-            condition(table, filter),
-            order.collect::<Vec<_>>().join(", "),
-        );
+        let order = order.collect::<Vec<_>>().join(", ");
+        let order = if order.is_empty() { order } else { format!(" ORDER BY {order}") };
+        let (names, relation) = (names(table, &all), quoted_name(table));
+        let sql = format!("SELECT {names} FROM {relation}{}{order}", condition(table, filter));
         self.run(&format!("cannot read `{}`", table.name), |db| {
             let mut statement = db.prepare_cached(&sql)?;
             bind_filter(&mut statement, filter)?;

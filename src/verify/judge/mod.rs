@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::format::proof::{Expected, Unexpected};
 use crate::format::Format;
+use crate::model::ledger::RESIDUE;
 use crate::model::Document;
 use crate::source::Reading;
 
@@ -79,6 +80,7 @@ pub fn judge(sides: &Sides) -> (Judged, Vec<(&'static str, Uuid)>) {
     let found = wanted_rows_found(sides);
     let mode = mode(sides.stored, sides.reading);
     let mut comparison = Comparison::new(sides.format, sides.document, mode, sides.resolved, sides.most);
+    comparison.sealed = !sides.stored.is_forged(RESIDUE.name);
     of_ledger(&mut comparison, sides.stored, sides.reading);
     if known.is_none() {
         if !sides.stored.is_known() && !found.any {

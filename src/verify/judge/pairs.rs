@@ -31,6 +31,13 @@ pub fn pair(
     added: &mut [Added],
     mode: Mode,
 ) -> Vec<Partner> {
+    let same = |(known, wanted): (&Known, &Expected)| {
+        known.id == wanted.id && known.table == wanted.table && known.row.is_some()
+    };
+    if added.is_empty() && known.len() == wanted.len() && known.iter().zip(wanted).all(same) {
+        known.iter_mut().for_each(|known| known.paired = true);
+        return (0..known.len()).map(Partner::Known).collect();
+    }
     let by_id: IdMap<usize> = known.iter().enumerate().map(|(at, known)| (known.id, at)).collect();
     let mut pairs: Vec<Partner> = Vec::with_capacity(wanted.len());
     let mut open = Vec::new();
@@ -183,7 +190,7 @@ pub fn compare(
                 match known.row {
                     Some(row) => comparison.row(
                         wanted,
-                        Here { id: known.id, row, moved: Some(known.moved), rebuilt: known.rebuilt.as_ref() },
+                        Here { id: known.id, row, state: Some(known.state), rebuilt: known.rebuilt.as_ref() },
                     ),
                     None => comparison.missing_row(wanted, known.id),
                 }
@@ -197,7 +204,7 @@ pub fn compare(
                     foreign.push(id);
                 } else {
                     unnamed += u64::from(comparison.mode == Mode::Loaded);
-                    comparison.row(wanted, Here { id: row.id(), row, moved: None, rebuilt: None });
+                    comparison.row(wanted, Here { id: row.id(), row, state: None, rebuilt: None });
                 }
             }
             Partner::None => comparison.missing_row(wanted, wanted.id),

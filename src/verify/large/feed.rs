@@ -1,6 +1,7 @@
 //! The database's side of a document that is not held, in the document's order: what the ledger
 //! names, then what else stands below the document's row, then whatever is asked for by its id.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -100,7 +101,11 @@ impl<'a> Feeder<'a> {
     }
 
     /// A part's rows, as the ledger names them and as the tables have them.
-    pub fn part(&mut self, part: &StoredPart, loose: bool) -> Result<Option<(Vec<Entry>, HeldPart)>, TargetError> {
+    pub fn part(
+        &mut self,
+        part: &StoredPart,
+        loose: bool,
+    ) -> Result<Option<(Vec<Entry>, HeldPart<'static>)>, TargetError> {
         let id = [Value::Uuid(self.flow.document.id)];
         let number = [Value::Int(part.number)];
         let mut found = None;
@@ -117,13 +122,16 @@ impl<'a> Feeder<'a> {
         for (id, written) in part.ids.iter().zip(&part.digests) {
             let row = rows.get(part.table, *id).cloned();
             let moved = row.as_ref().is_some_and(|row| digest::row(row) != *written);
-            held.push(HeldRow { id: *id, row: row.clone(), edited: loose && moved });
+            held.push(HeldRow { id: *id, row: row.clone().map(Cow::Owned), edited: loose && moved });
             if row.is_some() {
                 self.sent.insert(*id);
             }
             entries.push(Entry { table: part.table, id: *id, known: true, moved, row, rebuilt: None });
         }
-        Ok(Some((entries, HeldPart { table: part.table, rows: held, residue: part.data, added: false })))
+        Ok(Some((
+            entries,
+            HeldPart { table: part.table, rows: held, residue: part.data.map(Cow::Owned), added: false },
+        )))
     }
 
     /// Rows in which the document may stand and those below them, as far as they were not sent.

@@ -12,7 +12,7 @@ use crate::format::proof::Expected;
 use crate::model::digest;
 use crate::model::ledger::RESIDUE;
 use crate::node::Node;
-use crate::verify::compare::{Comparison, Here, Mode};
+use crate::verify::compare::{Comparison, Here, Mode, RowState};
 use crate::verify::ids::IdMap;
 use crate::verify::judge::{self, Stood};
 use crate::verify::outcome::Cause;
@@ -118,7 +118,7 @@ impl<'a> Meeting<'a> {
     fn pair(&mut self, place: u64, wanted: &Expected, entry: Entry) {
         let Some(row) = &entry.row else { return };
         let moved = entry.known.then_some(entry.moved);
-        let here = Here { id: entry.id, row, moved, rebuilt: entry.rebuilt.as_ref() };
+        let here = Here { id: entry.id, row, state: moved.map(RowState::Moved), rebuilt: entry.rebuilt.as_ref() };
         self.comparison.row(wanted, here);
         if place == 0 {
             self.first_stood = Some(Stood { row: row.clone(), moved });

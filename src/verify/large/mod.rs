@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use crate::exec::{crew, CrewError};
 use crate::format::proof::{Expected, Unexpected};
+use crate::model::ledger::RESIDUE;
 use crate::model::{Anchor, Content, Document, FileRole, RelPath, Table, Value};
 use crate::source::{self, FileContent, Reading};
 use crate::target::{Connection, TargetError, TargetErrorKind};
@@ -129,6 +130,7 @@ impl Flow<'_> {
         let begin = || {
             let mode = judge::mode(self.stored, self.reading);
             let mut comparison = Comparison::new(self.judge.format, self.document, mode, &resolved, self.judge.most);
+            comparison.sealed = !self.stored.is_forged(RESIDUE.name);
             comparison.parent = standing.own;
             judge::of_ledger(&mut comparison, self.stored, self.reading);
             if self.stored.document.is_none() && (self.stored.is_known() || standing.derived) {

@@ -2,7 +2,7 @@
 
 use crate::format::proof::Expected;
 use crate::node::Node;
-use crate::verify::compare::Mode;
+use crate::verify::compare::{Mode, RowState};
 use crate::verify::ids::IdMap;
 use crate::verify::judge::{self, Added, Known, Partner, Stood};
 
@@ -89,7 +89,7 @@ fn sorted(entries: &mut [Entry]) -> (Vec<Known<'_>>, Vec<Added<'_>>) {
         match (*is_known, row.as_ref()) {
             (true, row) => {
                 let rebuilt = rebuilt.take();
-                known.push(Known { table, id: *id, row, moved: *moved, rebuilt, paired: false });
+                known.push(Known { table, id: *id, row, state: RowState::Moved(*moved), rebuilt, paired: false });
             }
             (false, Some(row)) => added.push(Added { table, row, paired: false }),
             (false, None) => {}

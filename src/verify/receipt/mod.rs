@@ -147,7 +147,7 @@ mod tests {
             "k",
         );
         let file = document.file("a.json", "whole");
-        document.whole(file, &Node::Number(number.to_string()));
+        document.whole(file, &Node::Number(number.to_string().into()));
         document.finish()
     }
 

@@ -81,7 +81,7 @@ fn user(object: Object) -> Result<Cell, Trouble> {
         Some(Node::Number(spelling)) => spelling,
         Some(_) => return Err(object.wrong("user_id", "a string or a number")),
     };
-    Ok(Cell::part_of("user_id", if name.is_empty() { Value::Null } else { Value::Reference(name.clone()) }))
+    Ok(Cell::part_of("user_id", if name.is_empty() { Value::Null } else { Value::Reference(name.to_string()) }))
 }
 
 /// Title and profile may stand inside the metadata.

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use crate::node::{push_pointer, Node};
+use crate::node::{push_pointer, Node, Text};
 
 use super::Trouble;
 
@@ -50,7 +50,7 @@ fn fault(node: &Node, above: usize) -> Option<Fault> {
             }
             members.iter().find_map(|(name, value)| {
                 let mut found = if name.contains('\0') { here("U+0000 in a name") } else { fault(value, above + 1) }?;
-                found.path.push(name.clone());
+                found.path.push(name.to_string());
                 Some(found)
             })
         }
@@ -58,7 +58,7 @@ fn fault(node: &Node, above: usize) -> Option<Fault> {
     }
 }
 
-fn repeated(members: &[(String, Node)]) -> Option<&str> {
+fn repeated(members: &[(Text, Node)]) -> Option<&str> {
     if members.len() <= FEW {
         let twice = |at: usize| members[..at].iter().any(|(name, _)| *name == members[at].0);
         return (1..members.len()).find(|at| twice(*at)).map(|at| members[at].0.as_str());

@@ -43,7 +43,7 @@ pub fn rebuild(held: &Held, parts: &mut Parts, take: &mut TakePiece) -> Result<(
     for file in marks {
         take(Piece::Mark { file })?;
     }
-    let mut history = History::new(held, &files, row.row.as_ref());
+    let mut history = History::new(held, &files, row.row.as_deref());
     let session = Session { row, said, shape: &shapes[0], added, source, place };
     let late = session.row.edited || added;
     let session = match late {
@@ -98,7 +98,7 @@ fn beside(held: &Held, ending: &str) -> RelPath {
 }
 
 struct Session<'a> {
-    row: HeldRow,
+    row: HeldRow<'a>,
     said: Said,
     shape: &'a Shape,
     added: bool,
@@ -110,7 +110,7 @@ impl Session<'_> {
     fn rebuild(self, file: Option<usize>, take: &mut TakePiece) -> Result<(), RebuildError> {
         let place = self.place.of(self.row.id);
         if let (Some(file), Some(row)) = (file, self.row.row) {
-            let value = object::object(self.shape, self.said, row, None, place)?;
+            let value = object::object(self.shape, self.said, &row, None, place)?;
             take(Piece::Whole { file, value })?;
         }
         Ok(())
@@ -131,7 +131,7 @@ impl Session<'_> {
         }
         let is_new = self.added || files.session.is_none();
         if is_new {
-            self.said.id = Some(Node::Text(self.row.id.to_string()));
+            self.said.id = Some(Node::text(self.row.id.to_string()));
         }
         let metadata = match row.0.get(METADATA) {
             Some(Value::Json(text)) => node::parse(text.as_bytes()).ok().map(|(value, _)| value),
@@ -222,7 +222,7 @@ impl<'a> History<'a> {
         for (row, mut said) in rows {
             let shape = &part.shapes[said.shape];
             if part.added && shape.has("id") {
-                said.id = Some(Node::Text(row.id.to_string()));
+                said.id = Some(Node::text(row.id.to_string()));
             }
             self.message(row, said, shape, part.added, part.place, take)?;
         }
@@ -258,7 +258,7 @@ impl<'a> History<'a> {
             };
             edited::object(self.layout, shape, said, &row, None, &absent, place)?
         } else {
-            object::object(shape, said, row, None, place)?
+            object::object(shape, said, &row, None, place)?
         };
         self.before = created;
         match self.file {

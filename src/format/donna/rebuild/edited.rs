@@ -58,7 +58,7 @@ pub fn object(
         if !told.contains(&at) && changed.says_more(member.name, at) {
             told.push(at);
             let value = changed.give(at, gives, None).map_err(|why| place.bad(format!("{}: {why}", member.name)))?;
-            members.push((member.name.to_owned(), value));
+            members.push((member.name.into(), value));
         }
     }
     Ok(Node::Map(members))
@@ -101,7 +101,7 @@ impl Changed<'_> {
     }
 
     fn give(&self, at: usize, gives: Gives, how: Option<Node>) -> Result<Node, &'static str> {
-        from_column(self.column(at).clone(), gives, how, Fit::Loose)
+        from_column(self.column(at), gives, how, Fit::Loose)
     }
 
     /// Whether the column is still what loading made of the member that is kept.

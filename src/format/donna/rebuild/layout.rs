@@ -1,6 +1,7 @@
 //! The layouts of `docs/residue.md` as data: which member is from which column, and how.
 
 use crate::model::Table;
+use crate::node::Text;
 
 use super::super::tables::{CHAT_SESSIONS, MESSAGES, SYSTEM_LOGS, USERS, USER_MEMORY};
 use super::spelling::Spelling;
@@ -55,12 +56,12 @@ pub enum Source {
 /// The members of one or more objects, in their order.
 #[derive(Debug)]
 pub struct Shape {
-    pub members: Vec<(String, Source)>,
+    pub members: Vec<(Text, Source)>,
     pub used: bool,
 }
 
 impl Shape {
-    pub fn of(names: Vec<String>, layout: &Layout) -> Shape {
+    pub fn of(names: Vec<Text>, layout: &Layout) -> Shape {
         let source = |name: &str| match layout.members.iter().find(|member| member.name == name) {
             Some(member) => layout.source(member),
             None if name == "id" => Source::Id,

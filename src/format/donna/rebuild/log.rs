@@ -44,7 +44,7 @@ pub fn rebuild(held: &Held, parts: &mut Parts, take: &mut TakePiece) -> Result<(
                 };
                 edited::object(&LINE, shape, said, &data, None, &absent, place)?
             } else {
-                object::object(shape, said, data, None, place)?
+                object::object(shape, said, &data, None, place)?
             };
             before = created;
             take(Piece::Line { file: 0, row: row.id, number: line, value })?;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::format::proof::{Held, HeldRow, Piece, RebuildError, TakePiece};
 use crate::model::{ids, Row, Value};
-use crate::node::Node;
+use crate::node::{Node, Text};
 
 use super::layout::{Gives, Shape, ENTRY};
 use super::memory_file::{flat_type, File};
@@ -65,12 +65,12 @@ pub fn rebuild(held: &Held, parts: &mut Parts, take: &mut TakePiece) -> Result<(
 
 /// A member of the file, as the residue's outline has it.
 enum Item {
-    Typed(String),
+    Typed(Text),
     /// Written as a list.
-    Listed(String),
+    Listed(Text),
     /// Without entries.
-    Empty(String),
-    Flat(String),
+    Empty(Text),
+    Flat(Text),
 }
 
 fn outline(items: Node, place: Place) -> Result<Vec<Item>, RebuildError> {
@@ -81,7 +81,7 @@ fn outline(items: Node, place: Place) -> Result<Vec<Item>, RebuildError> {
             Ok([Node::Text(name)]) => Some(Item::Flat(name)),
             _ => None,
         },
-        Node::Map(written) => match <[(String, Node); 1]>::try_from(written) {
+        Node::Map(written) => match <[(Text, Node); 1]>::try_from(written) {
             Ok([(name, Node::List(list))]) if list.is_empty() => Some(Item::Listed(name)),
             Ok([(name, Node::Map(map))]) if map.is_empty() => Some(Item::Empty(name)),
             _ => None,
@@ -106,8 +106,8 @@ impl Item {
 }
 
 /// A row with what the residue says about it.
-struct Entry {
-    row: HeldRow,
+struct Entry<'a> {
+    row: HeldRow<'a>,
     said: Said,
     /// Whose shapes it has.
     part: usize,
@@ -117,8 +117,8 @@ struct Entry {
     key: String,
 }
 
-impl Entry {
-    fn of(row: HeldRow, said: Said, part: usize, added: bool, place: Place) -> Entry {
+impl<'a> Entry<'a> {
+    fn of(row: HeldRow<'a>, said: Said, part: usize, added: bool, place: Place) -> Entry<'a> {
         let text = |at: usize| match row.row.as_ref().and_then(|row| row.0.get(at)) {
             Some(Value::Text(text)) => text.clone(),
             _ => String::new(),
@@ -140,13 +140,13 @@ struct Rows<'a> {
 impl Rows<'_> {
     /// Gives the known rows to the outline's members, in the order of both; returns the rows that
     /// somebody gave another type or key.
-    fn follow(
+    fn follow<'e>(
         &self,
         items: &[Item],
-        known: Vec<Entry>,
+        known: Vec<Entry<'e>>,
         file: &mut File,
         place: Place,
-    ) -> Result<Vec<Entry>, RebuildError> {
+    ) -> Result<Vec<Entry<'e>>, RebuildError> {
         let is_flat = |item: &Item| matches!(item, Item::Flat(_));
         let flat: HashSet<&str> = items.iter().filter(|item| is_flat(item)).map(Item::name).collect();
         let is_flat = |entry: &Entry| flat.contains(entry.key.as_str()) && flat_type(&entry.key) == entry.kind;
@@ -220,9 +220,9 @@ impl Rows<'_> {
             };
             edited::object(&ENTRY, shape, said, &data, None, &absent, place)?
         } else {
-            object::object(shape, said, data, None, place)?
+            object::object(shape, said, &data, None, place)?
         };
-        file.put(kind, key, value);
+        file.put(kind.into(), key.into(), value);
         Ok(())
     }
 
@@ -233,20 +233,20 @@ impl Rows<'_> {
         let how = said.respelled.take("value");
         used_up(&said, place)?;
         let fit = if row.edited { Fit::Loose } else { Fit::Exact };
-        let give = |row: &Row, how| from_column(column(row, VALUE), Gives::Any, how, fit);
+        let give = |row: &Row, how| from_column(&column(row, VALUE), Gives::Any, how, fit);
         let value = give(&data, how).map_err(|why| place.bad(why))?;
         let typed = Rows::standard_entry(&data, &value, place)?;
-        file.flat(key, value, typed);
+        file.flat(key.into(), value, typed);
         Ok(())
     }
 
     /// What a flat value is as an entry, should its type need the name.
     fn standard_entry(row: &Row, value: &Node, place: Place) -> Result<Node, RebuildError> {
-        let mut members = vec![("value".to_owned(), value.clone())];
+        let mut members = vec![("value".into(), value.clone())];
         for member in &ENTRY.members[1..] {
             let at = ENTRY.table.column(member.column).unwrap_or_default();
-            let time = from_column(column(row, at), member.gives, None, Fit::Loose).map_err(|why| place.bad(why))?;
-            members.push((member.name.to_owned(), time));
+            let time = from_column(&column(row, at), member.gives, None, Fit::Loose).map_err(|why| place.bad(why))?;
+            members.push((member.name.into(), time));
         }
         Ok(Node::Map(members))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::node::Node;
+use crate::node::{Node, Text};
 
 /// The type under which a flat member is kept.
 pub fn flat_type(name: &str) -> &'static str {
@@ -14,14 +14,14 @@ pub fn flat_type(name: &str) -> &'static str {
 
 #[derive(Default)]
 pub struct File {
-    members: Vec<(String, Member)>,
-    places: HashMap<String, usize>,
+    members: Vec<(Text, Member)>,
+    places: HashMap<Text, usize>,
 }
 
 enum Member {
-    Typed(Vec<(String, Node)>),
+    Typed(Vec<(Text, Node)>),
     /// A type whose keys are 0 to n, written as a list as long as they are.
-    Listed(Vec<(String, Node)>),
+    Listed(Vec<(Text, Node)>),
     Flat {
         value: Node,
         /// The same as an entry.
@@ -32,7 +32,7 @@ enum Member {
 impl File {
     /// A type, without entries yet.
     pub fn typed(&mut self, name: &str) {
-        self.push(name.to_owned(), Member::Typed(Vec::new()));
+        self.push(name.into(), Member::Typed(Vec::new()));
     }
 
     /// From now on the type is written as a list.
@@ -43,13 +43,13 @@ impl File {
         }
     }
 
-    pub fn flat(&mut self, name: String, value: Node, entry: Node) {
+    pub fn flat(&mut self, name: Text, value: Node, entry: Node) {
         self.push(name, Member::Flat { value, entry });
     }
 
     /// An entry, after those that its type has. A flat member of the type's name, which only an old
     /// file can have, becomes an entry of its own type.
-    pub fn put(&mut self, kind: String, key: String, value: Node) {
+    pub fn put(&mut self, kind: Text, key: Text, value: Node) {
         let Some(&at) = self.places.get(&kind) else {
             return self.push(kind, Member::Typed(vec![(key, value)]));
         };
@@ -57,13 +57,13 @@ impl File {
             Member::Typed(entries) | Member::Listed(entries) => entries.push((key, value)),
             flat => {
                 if let Member::Flat { entry, .. } = std::mem::replace(flat, Member::Typed(vec![(key, value)])) {
-                    self.put(flat_type(&kind).to_owned(), kind, entry);
+                    self.put(flat_type(&kind).into(), kind, entry);
                 }
             }
         }
     }
 
-    fn push(&mut self, name: String, member: Member) {
+    fn push(&mut self, name: Text, member: Member) {
         self.places.insert(name.clone(), self.members.len());
         self.members.push((name, member));
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::format::proof::{BadResidue, HeldPart, HeldRow, NextPart, RebuildError};
 use crate::model::FileRole;
-use crate::node::{self, Node};
+use crate::node::{self, Node, Text};
 
 use super::layout::{Layout, Shape};
 
@@ -19,14 +19,14 @@ pub struct Parts<'a, 'n> {
 }
 
 /// One part with its residue.
-pub struct Part {
+pub struct Part<'n> {
     pub place: Place,
     pub about: About,
     /// Whether the residue says anything of the rows.
     pub says_rows: bool,
     pub added: bool,
     pub shapes: Vec<Shape>,
-    pub rows: Vec<(HeldRow, Said)>,
+    pub rows: Vec<(HeldRow<'n>, Said)>,
 }
 
 /// What the residue says about one row.
@@ -46,13 +46,13 @@ pub struct Said {
 /// for, so looking for one does not take longer the more there are.
 #[derive(Debug, Default)]
 pub struct Named {
-    values: Vec<Option<(String, Node)>>,
+    values: Vec<Option<(Text, Node)>>,
     next: usize,
     left: usize,
 }
 
 impl Named {
-    fn of(values: Vec<(String, Node)>) -> Named {
+    fn of(values: Vec<(Text, Node)>) -> Named {
         Named { left: values.len(), values: values.into_iter().map(Some).collect(), next: 0 }
     }
 
@@ -64,7 +64,7 @@ impl Named {
         if self.left == 0 {
             return None;
         }
-        let is_it = |slot: &Option<(String, Node)>| slot.as_ref().is_some_and(|(known, _)| known == name);
+        let is_it = |slot: &Option<(Text, Node)>| slot.as_ref().is_some_and(|(known, _)| known == name);
         let at = match self.values.get(self.next).is_some_and(is_it) {
             true => self.next,
             false => self.values.iter().position(is_it)?,
@@ -102,7 +102,7 @@ impl<'a, 'n> Parts<'a, 'n> {
     }
 
     /// The next part, which must be of the layout's table; `None` after the last.
-    pub fn next(&mut self, layout: &Layout) -> Result<Option<Part>, RebuildError> {
+    pub fn next(&mut self, layout: &Layout) -> Result<Option<Part<'n>>, RebuildError> {
         let Some(held) = (self.next)()? else { return Ok(None) };
         let place = Place { part: self.count, row: None };
         self.count += 1;
@@ -110,7 +110,7 @@ impl<'a, 'n> Parts<'a, 'n> {
     }
 
     /// As [`Parts::next`], for the first part: every document has one.
-    pub fn first(&mut self, layout: &Layout) -> Result<Part, RebuildError> {
+    pub fn first(&mut self, layout: &Layout) -> Result<Part<'n>, RebuildError> {
         self.next(layout)?.ok_or_else(|| Place { part: 0, row: None }.bad("the document has no part"))
     }
 
@@ -123,7 +123,7 @@ impl<'a, 'n> Parts<'a, 'n> {
     }
 }
 
-fn read(held: HeldPart, place: Place, layout: &Layout) -> Result<Part, RebuildError> {
+fn read<'n>(held: HeldPart<'n>, place: Place, layout: &Layout) -> Result<Part<'n>, RebuildError> {
     if *held.table != *layout.table {
         return Err(place.bad(format!("rows of `{}` where those of `{}` are due", held.table.name, layout.table.name)));
     }
@@ -173,7 +173,7 @@ fn read(held: HeldPart, place: Place, layout: &Layout) -> Result<Part, RebuildEr
 
 fn read_shapes(shapes: Option<Node>, place: Place, layout: &Layout) -> Result<Vec<Shape>, RebuildError> {
     let Some(shapes) = shapes else {
-        let standard = layout.standard.iter().map(|name| (*name).to_owned()).collect();
+        let standard = layout.standard.iter().map(|name| (*name).into()).collect();
         return Ok(vec![Shape::of(standard, layout)]);
     };
     let Node::List(shapes) = shapes else { return Err(place.bad("`shapes` is no list")) };
@@ -183,8 +183,8 @@ fn read_shapes(shapes: Option<Node>, place: Place, layout: &Layout) -> Result<Ve
             Node::Text(name) => Some(name),
             _ => None,
         };
-        let names = items.into_iter().map(name).collect::<Option<Vec<String>>>()?;
-        let mut sorted: Vec<&String> = names.iter().collect();
+        let names = items.into_iter().map(name).collect::<Option<Vec<Text>>>()?;
+        let mut sorted: Vec<&Text> = names.iter().collect();
         sorted.sort_unstable();
         let repeats = sorted.windows(2).any(|pair| pair[0] == pair[1]);
         (!repeats).then(|| Shape::of(names, layout))
@@ -204,7 +204,7 @@ fn said(entry: Node, place: Place) -> Result<Said, RebuildError> {
         Node::Map(members) => members,
         _ => return Err(place.bad("a row's entry is no entry")),
     };
-    let mut seen: Vec<String> = Vec::with_capacity(members.len());
+    let mut seen: Vec<Text> = Vec::with_capacity(members.len());
     for (name, value) in members {
         match (name.as_str(), value) {
             _ if seen.contains(&name) => return Err(place.bad("a row's entry says something twice")),
@@ -226,7 +226,7 @@ fn said(entry: Node, place: Place) -> Result<Said, RebuildError> {
 
 /// What the residue says about the document as a whole.
 pub struct About {
-    members: Vec<(String, Node)>,
+    members: Vec<(Text, Node)>,
     place: Place,
 }
 

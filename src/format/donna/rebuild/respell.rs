@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::node::{Decimal, Node};
+use crate::node::{Decimal, Node, Text};
 
 /// What becomes of a respelling that does not fit its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ fn is_same(number: &str, spelling: &str) -> bool {
 }
 
 fn only(how: Option<&Node>, names: &[&str], fit: Fit) -> Result<(), &'static str> {
-    let known = |(name, _): &(String, Node)| names.contains(&name.as_str());
+    let known = |(name, _): &(Text, Node)| names.contains(&name.as_str());
     match how.is_none_or(|how| !how.members().is_empty() && how.members().iter().all(known)) || fit == Fit::Loose {
         true => Ok(()),
         false => Err("a respelling is of another value"),
@@ -63,7 +63,7 @@ fn only(how: Option<&Node>, names: &[&str], fit: Fit) -> Result<(), &'static str
 
 /// Puts the members in the order that `keys` gives; without one, in that of `jsonb`: by length in
 /// bytes, then by bytes.
-fn order(members: &mut [(String, Node)], keys: Option<&Node>, fit: Fit) -> Result<(), &'static str> {
+fn order(members: &mut [(Text, Node)], keys: Option<&Node>, fit: Fit) -> Result<(), &'static str> {
     let places: HashMap<&str, usize> = match keys {
         None => HashMap::new(),
         Some(keys) => {

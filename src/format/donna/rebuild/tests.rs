@@ -1,5 +1,7 @@
 //! What rebuilding says of residue that somebody forged, and of rows that are gone, edited or new.
 
+use std::borrow::Cow;
+
 use uuid::Uuid;
 
 use super::super::layout::{HISTORY, SESSION, WHOLE};
@@ -71,24 +73,24 @@ fn line(message: &str) -> Row {
     Row([vec![id, text("info"), text(message)], end.to_vec()].concat())
 }
 
-fn held_row(row: Row) -> HeldRow {
-    HeldRow { id: row.id(), row: Some(row), edited: false }
+fn held_row(row: Row) -> HeldRow<'static> {
+    HeldRow { id: row.id(), row: Some(Cow::Owned(row)), edited: false }
 }
 
-fn edited_row(row: Row) -> HeldRow {
+fn edited_row(row: Row) -> HeldRow<'static> {
     HeldRow { edited: true, ..held_row(row) }
 }
 
-fn gone(row: Row) -> HeldRow {
+fn gone(row: Row) -> HeldRow<'static> {
     HeldRow { row: None, ..held_row(row) }
 }
 
-fn part(table: &'static Table, rows: Vec<HeldRow>, residue: &str) -> HeldPart {
-    let residue = (!residue.is_empty()).then(|| residue.to_owned());
+fn part(table: &'static Table, rows: Vec<HeldRow<'static>>, residue: &str) -> HeldPart<'static> {
+    let residue = (!residue.is_empty()).then(|| Cow::Owned(residue.to_owned()));
     HeldPart { table, rows, residue, added: false }
 }
 
-fn added(table: &'static Table, rows: Vec<Row>) -> HeldPart {
+fn added(table: &'static Table, rows: Vec<Row>) -> HeldPart<'static> {
     HeldPart { added: true, ..part(table, rows.into_iter().map(held_row).collect(), "") }
 }
 
@@ -114,7 +116,7 @@ fn a_memory() -> Held {
 }
 
 /// The pieces in short: the file's position, or a new one's path, and its JSON.
-fn pieces(held: &Held, parts: Vec<HeldPart>) -> Result<Vec<String>, RebuildError> {
+fn pieces(held: &Held, parts: Vec<HeldPart<'static>>) -> Result<Vec<String>, RebuildError> {
     let mut parts = parts.into_iter();
     let mut pieces = Vec::new();
     rebuild(held, &mut || Ok(parts.next()), &mut |piece| {
@@ -137,7 +139,7 @@ fn written(value: &Node) -> String {
     String::from_utf8(text).expect("UTF-8")
 }
 
-fn bad(held: &Held, parts: Vec<HeldPart>) -> (usize, Option<Uuid>) {
+fn bad(held: &Held, parts: Vec<HeldPart<'static>>) -> (usize, Option<Uuid>) {
     match pieces(held, parts) {
         Err(RebuildError::Bad(bad)) => (bad.part, bad.row),
         other => panic!("{other:?}"),

@@ -44,7 +44,7 @@ pub fn rebuild(held: &Held, parts: &mut Parts, take: &mut TakePiece) -> Result<(
         let absent = |name: &str| absent(name, &data, source, stem, held.base_time);
         edited::object(&USER, shape, said, &data, Some(stem), &absent, place)?
     } else {
-        object::object(shape, said, data, Some(stem), place)?
+        object::object(shape, said, &data, Some(stem), place)?
     };
     let value = match value {
         Node::Map(members) if is_list && members.is_empty() => Node::List(Vec::new()),
