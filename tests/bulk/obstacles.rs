@@ -133,6 +133,24 @@ fn tables_of_somebody_else_are_left_alone() {
 }
 
 #[test]
+fn a_role_with_rights_on_its_own_schemas_only_is_enough() {
+    let server = PrivatePostgres::start();
+    let url = server.create_database("ours");
+    postgres::execute(
+        &url,
+        "CREATE ROLE app LOGIN; REVOKE ALL ON SCHEMA public FROM public; CREATE SCHEMA app AUTHORIZATION app;
+         CREATE SCHEMA transload AUTHORIZATION app",
+    );
+    let world = World::postgres();
+    world.seed();
+    let as_app = server.url_as("app", "ours");
+    let arguments = ["migrate", "source", "--json", "--quiet", "--mode", "bulk", "--db", &as_app];
+    let ran = Ran::of(world.bare_command(&arguments).output().expect("the program starts"));
+    assert_eq!(ran.said(), "0: 7 loaded; 16 rows", "{}", ran.stderr);
+    assert_eq!(ran.summary()["mode"], "bulk");
+}
+
+#[test]
 fn everything_comes_back_as_it_was() {
     let world = prepared();
     world.execute(
@@ -146,6 +164,7 @@ and more';
          COMMENT ON TABLE messages IS 'a table';
          CREATE UNIQUE INDEX partly ON messages (chat_session_id, sequence_number DESC NULLS LAST) INCLUDE (role)
              WHERE sequence_number > 1000;
+         CREATE UNIQUE INDEX one_null ON messages (id, token_count) NULLS NOT DISTINCT;
          CREATE INDEX by_expression ON messages USING hash (lower(content));
          CREATE INDEX filled ON messages (role COLLATE \"C\" text_pattern_ops) WITH (fillfactor = 50);
          CREATE INDEX words ON messages USING gin (to_tsvector('simple', \"left\"(content, 100)));

@@ -15,7 +15,7 @@ const INDEXES: &str = "
            k.conname::text, k.contype = 'p', k.condeferrable, k.condeferred,
            obj_description(i.indexrelid, 'pg_class'), obj_description(k.oid, 'pg_constraint'),
            ARRAY(SELECT pg_get_indexdef(i.indexrelid, n, false) FROM generate_series(1, i.indnkeyatts) AS n),
-           pg_get_expr(i.indpred, i.indrelid)
+           pg_get_expr(i.indpred, i.indrelid), i.indnullsnotdistinct
     FROM pg_index i
     JOIN pg_class x ON x.oid = i.indexrelid
     LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u')
@@ -104,12 +104,15 @@ fn index(found: &mut Definitions, table: &Wanted, row: &Row) {
     }
     let search = unique.then(|| {
         let columns: Vec<String> = row.get(11);
-        let mut conditions: Vec<String> = columns.iter().map(|column| format!("({column}) IS NOT NULL")).collect();
-        conditions.extend(row.get::<_, Option<String>>(12).map(|predicate| format!("({predicate})")));
+        let mut conditions: Vec<String> = row.get::<_, Option<String>>(12).into_iter().collect();
+        // GROUP BY takes NULLs for equal; most indexes do not.
+        if !row.get::<_, bool>(13) {
+            conditions.extend(columns.iter().map(|column| format!("({column}) IS NOT NULL")));
+        }
+        let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
         format!(
-            "SELECT array_agg({}) FROM {relation} WHERE {} GROUP BY {} HAVING count(*) > 1",
+            "SELECT array_agg({}) FROM {relation} WHERE {condition} GROUP BY {} HAVING count(*) > 1",
             table.key,
-            conditions.join(" AND "),
             columns.iter().map(|column| format!("({column})")).collect::<Vec<_>>().join(", "),
         )
     });
