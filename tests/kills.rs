@@ -21,6 +21,9 @@ use transload::generate::{generate, Options};
 /// Small batches make many commits, and so many different states to be killed in.
 const SMALL_BATCHES: [&str; 2] = ["--batch-rows", "150"];
 
+/// Keys and indexes are set aside and put back, which is half of the run's time.
+const IN_BULK: [&str; 4] = ["--batch-rows", "150", "--mode", "bulk"];
+
 /// Files of ordinary size are streamed as if they were huge, in parts of a few rows.
 const STREAMED: [&str; 4] = ["--batch-rows", "100", "--whole-bytes", "64KiB"];
 
@@ -41,6 +44,8 @@ fn tree(place: &Place, records: u64) -> PathBuf {
 /// A run that was left alone: what every other one must come to.
 struct Reference {
     content: Content,
+    /// What is built in the database.
+    shape: String,
     ended: Ended,
     documents: u64,
     /// From the start to the first document.
@@ -51,10 +56,10 @@ impl Reference {
     fn of(place: &Place, source: &Path, database: &Database, settings: &[&str]) -> Reference {
         let (ended, first) = place.run_watched(source, database, settings);
         assert!(matches!(ended.code, Some(0 | 1)), "the run that is left alone: {ended:?}");
-        let content = database.content();
+        let (content, shape) = (database.content(), database.shape());
         let documents = content.rows("documents").len() as u64;
         assert!(documents > 0 && content.rows("messages").len() as u64 > documents);
-        Reference { content, ended, documents, first }
+        Reference { content, shape, ended, documents, first }
     }
 
     /// Moments from the start to just after the last batch, one for each of `places` (0.0 to 1.0).
@@ -74,6 +79,7 @@ impl Reference {
         let again = place.run(source, database, settings);
         assert_eq!(again.code, self.ended.code, "{after}: {}", again.log);
         database.content().assert_is(&self.content, after);
+        assert_eq!(database.shape(), self.shape, "{after}");
     }
 }
 
@@ -129,6 +135,29 @@ fn two_kills_in_a_row_leave_no_trace(place: &Place) {
         reference.assert_resumes(place, &source, &database, &SMALL_BATCHES, &after);
         assert_runs(&database, &[], 2, &after);
     }
+}
+
+fn kills_of_a_bulk_load_leave_no_trace(place: &Place) {
+    let (rounds, _) = rounds();
+    let mut chance = Chance::new("kills_of_a_bulk_load_leave_no_trace");
+    let source = tree(place, 10_000);
+    let reference = Reference::of(place, &source, &place.fresh(), &IN_BULK);
+    let online = Reference::of(place, &source, &place.fresh(), &SMALL_BATCHES);
+    reference.content.assert_is(&online.content, "a load in bulk");
+    assert_eq!(reference.shape, online.shape);
+    let mut hits = 0;
+    for at in chance.spread(rounds) {
+        // The ledger's size says nothing about what is put back.
+        let moment = Moment::After(reference.ended.time.mul_f64(at));
+        let database = place.fresh();
+        let mut running = place.start(&source, &database, &IN_BULK);
+        running.wait_for(&database, moment);
+        hits += usize::from(running.kill());
+        let after = format!("after a kill at {moment:?} of a load in bulk");
+        reference.assert_resumes(place, &source, &database, &IN_BULK, &after);
+        assert_runs(&database, &[], 1, &after);
+    }
+    assert!(hits * 4 >= rounds, "only {hits} of {rounds} kills met a running program");
 }
 
 fn kills_during_an_update_leave_no_trace(place: &Place) {
@@ -227,6 +256,25 @@ fn a_server_and_a_program_that_die_together_leave_no_trace() {
 }
 
 #[test]
+fn a_server_and_a_program_that_die_together_in_a_bulk_load_leave_no_trace() {
+    let (_, rounds) = rounds();
+    let mut chance = Chance::new("a_server_and_a_program_that_die_together_in_a_bulk_load");
+    let (place, source) = crashing_place();
+    let reference = Reference::of(&place, &source, &place.fresh(), &IN_BULK);
+    for at in chance.spread(rounds) {
+        let moment = Moment::After(reference.ended.time.mul_f64(at));
+        let database = place.fresh();
+        let mut running = place.start(&source, &database, &IN_BULK);
+        running.wait_for(&database, moment);
+        server(&place).stop_immediate();
+        running.kill();
+        server(&place).restart();
+        let after = format!("after server and program died at {moment:?} of a load in bulk");
+        reference.assert_resumes(&place, &source, &database, &IN_BULK, &after);
+    }
+}
+
+#[test]
 fn a_server_that_crashes_and_comes_back_is_not_told_to_have_kept_what_it_lost() {
     let (_, rounds) = rounds();
     let mut chance = Chance::new("a_server_that_crashes_and_comes_back");
@@ -272,6 +320,7 @@ fn a_server_that_stays_down_ends_the_run_which_then_resumes() {
 in_every_place!(
     kills_leave_no_trace,
     two_kills_in_a_row_leave_no_trace,
+    kills_of_a_bulk_load_leave_no_trace,
     kills_during_an_update_leave_no_trace,
     kills_while_a_large_chat_streams_leave_no_trace,
 );

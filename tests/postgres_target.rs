@@ -20,9 +20,10 @@ const DONNA: [&str; 3] = [
     include_str!("../schema/donna/postgres/0002_indexes.sql"),
     include_str!("../schema/donna/postgres/0003_system_logs.sql"),
 ];
-const LEDGER: [&str; 2] = [
+const LEDGER: [&str; 3] = [
     include_str!("../schema/transload/postgres/0001_ledger.sql"),
     include_str!("../schema/transload/postgres/0002_seals.sql"),
+    include_str!("../schema/transload/postgres/0003_set_aside.sql"),
 ];
 
 const HOSTILE: [&str; 14] = [

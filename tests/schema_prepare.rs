@@ -97,13 +97,21 @@ fn an_empty_database_gets_every_table(mut fresh: Fresh) {
     let applied = names(&[
         "transload/0001_ledger.sql",
         "transload/0002_seals.sql",
+        "transload/0003_set_aside.sql",
         "donna/0001_core_tables.sql",
         "donna/0002_indexes.sql",
         "donna/0003_system_logs.sql",
     ]);
     assert_eq!(prepared, Prepared { applied, adopted: vec![] });
     assert_eq!(fresh.tables().len(), 5);
-    let versions = ["donna core_tables", "donna indexes", "donna system_logs", "transload ledger", "transload seals"];
+    let versions = [
+        "donna core_tables",
+        "donna indexes",
+        "donna system_logs",
+        "transload ledger",
+        "transload seals",
+        "transload set_aside",
+    ];
     assert_eq!(fresh.versions(), versions);
     assert!(fresh.check().unwrap());
     assert_eq!(fresh.prepare().unwrap(), Prepared::default());
@@ -133,7 +141,10 @@ fn tables_that_the_application_made_are_adopted(mut fresh: Fresh) {
     fresh.run_file("0003_system_logs.sql");
     fresh.sql(Owner::Application, "ALTER TABLE users ADD COLUMN nickname TEXT");
     let prepared = fresh.prepare().unwrap();
-    assert_eq!(prepared.applied, ["transload/0001_ledger.sql", "transload/0002_seals.sql"]);
+    assert_eq!(
+        prepared.applied,
+        ["transload/0001_ledger.sql", "transload/0002_seals.sql", "transload/0003_set_aside.sql"]
+    );
     let adopted = ["donna/0001_core_tables.sql", "donna/0002_indexes.sql", "donna/0003_system_logs.sql"];
     assert_eq!(prepared.adopted, adopted);
     assert_eq!(fresh.versions()[..2], ["donna core_tables (adopted)", "donna indexes (adopted)"]);
@@ -145,7 +156,12 @@ fn the_optional_log_table_is_made_where_the_application_has_none(mut fresh: Fres
     fresh.run_file("0001_core_tables.sql");
     fresh.run_file("0002_indexes.sql");
     let prepared = fresh.prepare().unwrap();
-    let applied = ["transload/0001_ledger.sql", "transload/0002_seals.sql", "donna/0003_system_logs.sql"];
+    let applied = [
+        "transload/0001_ledger.sql",
+        "transload/0002_seals.sql",
+        "transload/0003_set_aside.sql",
+        "donna/0003_system_logs.sql",
+    ];
     assert_eq!(prepared.applied, applied);
     assert_eq!(prepared.adopted, ["donna/0001_core_tables.sql", "donna/0002_indexes.sql"]);
     assert_eq!(fresh.tables().len(), 5);
@@ -290,7 +306,7 @@ fn a_migration_that_fails_is_named_and_undone(mut fresh: Fresh) {
     assert!(cause.to_string().contains("idx_users_email") || cause.source().is_some(), "{cause}");
     assert_eq!(fresh.tables(), [""; 0]);
     // The ledger is a transaction of its own.
-    assert_eq!(fresh.versions(), ["transload ledger", "transload seals"]);
+    assert_eq!(fresh.versions(), ["transload ledger", "transload seals", "transload set_aside"]);
     assert!(fresh.check().unwrap());
 }
 

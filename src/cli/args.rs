@@ -101,6 +101,9 @@ pub struct Settings {
     /// Connections that write at once
     #[arg(long, global = true, value_name = "N")]
     pub connections: Option<OsString>,
+    /// How rows go into empty tables: auto, bulk (keys and indexes after the rows) or online
+    #[arg(long, global = true, value_name = "MODE")]
+    pub mode: Option<OsString>,
     /// The largest file that is held whole, e.g. 4MiB
     #[arg(long, global = true, value_name = "SIZE")]
     pub whole_bytes: Option<OsString>,
@@ -130,6 +133,7 @@ impl Settings {
             ("write.batch_rows", &self.batch_rows),
             ("write.batch_bytes", &self.batch_bytes),
             ("write.connections", &self.connections),
+            ("write.mode", &self.mode),
             ("read.whole_bytes", &self.whole_bytes),
             ("read.threads", &self.threads),
         ]

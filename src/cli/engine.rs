@@ -9,7 +9,7 @@ use crate::exec::{watch_signals, Progress, Snapshot, Stop};
 use crate::format::{self, Format};
 use crate::model::DocumentKind;
 use crate::pipeline::{Mode, Options, Prefer, Removed};
-use crate::schema;
+use crate::schema::{self, SchemaError};
 use crate::target::postgres::{password_from_pgpass, Parameters, PostgresOptions, PostgresTarget};
 use crate::target::sqlite::SqliteTarget;
 use crate::target::{Connection, Durability, Target};
@@ -69,6 +69,7 @@ pub fn options(config: &Config, kinds: Vec<&'static DocumentKind>) -> Options {
         prefer: Prefer::Neither,
         removed: Removed::Keep,
         mode: Mode::Real,
+        way: config.mode,
         count_first: false,
         rejects_directory: config.rejects.clone(),
         repair: None,
@@ -139,6 +140,18 @@ pub fn ledger(target: &dyn Target, format: &'static dyn Format) -> Result<Box<dy
         Ok(false) => Err(never_migrated(target)),
         Err(error) => Err(Failure::new(error)),
     }
+}
+
+/// As [`ledger`], also while a bulk load has set keys and indexes aside.
+pub fn any_ledger(target: &dyn Target, format: &'static dyn Format) -> Result<Box<dyn Connection>, Failure> {
+    match ledger(target, format) {
+        Err(failure) if is_interrupted(&failure) => target.connect(Durability::Full).map_err(Failure::new),
+        result => result,
+    }
+}
+
+fn is_interrupted(failure: &Failure) -> bool {
+    matches!(failure.error.downcast_ref(), Some(SchemaError::Interrupted { .. }))
 }
 
 /// What a command that changes nothing works with.

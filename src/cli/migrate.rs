@@ -19,6 +19,8 @@ use super::failure::Failure;
 use super::summary::{write_findings, write_json, write_text, RunReport};
 use super::{console, parts, print, resume};
 
+const INTERRUPTED: &str = "run the same `transload migrate` again: it puts keys and indexes back and goes on";
+
 /// Runs `migrate`.
 pub fn run(args: &MigrateArgs, config: &Config, quiet: bool) -> Result<Exit, Failure> {
     let format = engine::format(config)?;
@@ -128,6 +130,10 @@ fn run_failure(error: pipeline::RunError, again: &str) -> Failure {
         RunError::NothingKnown { .. } => {
             "is it the right directory? `transload scan` says what is there; an empty result is not success".to_owned()
         }
+        RunError::NoBulk { .. } => {
+            "remove what is in the way, or leave `--mode bulk` out: then keys and indexes stay in place".to_owned()
+        }
+        RunError::Interrupted => INTERRUPTED.to_owned(),
         RunError::Lock(crate::target::LockError::Held { .. }) => "wait for it to end, or stop it".to_owned(),
         _ => goes_on(again),
     };

@@ -14,7 +14,8 @@ use crate::model::{Instant, Row, Value};
 use crate::config::Config;
 use crate::ledger;
 use crate::model::ledger::{documents, DOCUMENTS};
-use crate::target::{select_all, Connection, Filter, TargetError};
+use crate::target::bulk::pieces;
+use crate::target::{select_all, Connection, Filter, Holder, LockError, TargetError};
 
 use super::args::StatusArgs;
 use super::exit::Exit;
@@ -28,10 +29,24 @@ use super::json;
 pub fn run(args: &StatusArgs, config: &Config) -> Result<Exit, Failure> {
     let format = engine::format(config)?;
     let target = engine::target(config)?;
-    let mut connection = engine::ledger(&*target, format)?;
-    let report = report(&mut *connection, target.name(), args.runs).map_err(Failure::new)?;
+    let mut connection = engine::any_ledger(&*target, format)?;
+    let mut report = report(&mut *connection, target.name(), args.runs).map_err(Failure::new)?;
+    let left = pieces(&mut *connection).map_err(Failure::new)?.len();
+    if left > 0 {
+        // Whoever loads holds the lock.
+        let holder = Holder { name: engine::holder("status"), since: Instant::now() };
+        let interrupted = match target.lock(&holder) {
+            Ok(_) => true,
+            Err(LockError::Held { .. }) => false,
+            Err(error) => return Err(Failure::new(error)),
+        };
+        report.bulk = Some(BulkView { left, interrupted });
+    }
     print(|out| if args.json { write_json(out, &report) } else { write_text(out, &report) })?;
-    Ok(Exit::Done)
+    Ok(match report.bulk {
+        Some(BulkView { interrupted: true, .. }) => Exit::Failed,
+        _ => Exit::Done,
+    })
 }
 
 fn report(connection: &mut dyn Connection, target: String, runs: usize) -> Result<StatusReport, TargetError> {
@@ -54,6 +69,7 @@ fn report(connection: &mut dyn Connection, target: String, runs: usize) -> Resul
         documents: loaded,
         rejects_open: rejects.len() as u64 - accepted,
         rejects_accepted: accepted,
+        bulk: None,
         runs: rows,
     })
 }
@@ -71,8 +87,19 @@ pub struct StatusReport {
     pub documents: BTreeMap<String, u64>,
     pub rejects_open: u64,
     pub rejects_accepted: u64,
+    /// While keys and indexes are set aside.
+    pub bulk: Option<BulkView>,
     /// The newest first.
     pub runs: Vec<RunView>,
+}
+
+/// A bulk load that has not put everything back yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BulkView {
+    /// Steps that are left.
+    pub left: usize,
+    /// Whether nobody is at work on it.
+    pub interrupted: bool,
 }
 
 /// One run as the ledger has it.
@@ -126,10 +153,22 @@ pub fn write_text(out: &mut dyn Write, report: &StatusReport) -> io::Result<()> 
     writeln!(out, "documents  {documents}")?;
     writeln!(
         out,
-        "rejects    {} open, {} accepted\n",
+        "rejects    {} open, {} accepted",
         thousands(report.rejects_open),
         thousands(report.rejects_accepted)
     )?;
+    match report.bulk {
+        Some(BulkView { left, interrupted: true }) => writeln!(
+            out,
+            "bulk load  interrupted, {left} steps of putting keys and indexes back are left: run the same `transload \
+             migrate` again"
+        )?,
+        Some(BulkView { left, .. }) => {
+            writeln!(out, "bulk load  under way, {left} steps of putting keys and indexes back are left")?;
+        }
+        None => {}
+    }
+    writeln!(out)?;
     if report.runs.is_empty() {
         return writeln!(out, "no runs yet");
     }
@@ -184,6 +223,7 @@ mod tests {
             documents: [("users".to_owned(), 1200)].into(),
             rejects_open: 1,
             rejects_accepted: 0,
+            bulk: None,
             runs: vec![run],
         };
         let mut out = Vec::new();

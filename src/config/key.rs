@@ -67,11 +67,12 @@ pub static MAX_MEMORY: Key = Key::new("max_memory", Shape::Size);
 pub static BATCH_ROWS: Key = Key::or("write.batch_rows", Shape::Number, &["MIGRATION_BATCH_SIZE"]);
 pub static BATCH_BYTES: Key = Key::new("write.batch_bytes", Shape::Size);
 pub static CONNECTIONS: Key = Key::new("write.connections", Shape::Number);
+pub static MODE: Key = Key::new("write.mode", Shape::Text);
 pub static WHOLE_BYTES: Key = Key::new("read.whole_bytes", Shape::Size);
 pub static THREADS: Key = Key::new("read.threads", Shape::Number);
 
 /// In the order in which they are printed.
-pub static KEYS: [&Key; 15] = [
+pub static KEYS: [&Key; 17] = [
     &SOURCE,
     &FORMAT,
     &DB,
@@ -85,6 +86,7 @@ pub static KEYS: [&Key; 15] = [
     &BATCH_ROWS,
     &BATCH_BYTES,
     &CONNECTIONS,
+    &MODE,
     &WHOLE_BYTES,
     &THREADS,
     &MAX_MEMORY,

@@ -25,8 +25,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::pipeline::memory::{self, Sizes};
-use crate::pipeline::CHUNK_BYTES;
-
+use crate::pipeline::{Way, CHUNK_BYTES};
 use database::Address;
 
 /// The file that is looked for in the working directory.
@@ -63,6 +62,8 @@ pub struct Config {
     pub batch_bytes: usize,
     /// Connections that write at once.
     pub connections: usize,
+    /// How rows go into tables that may be empty.
+    pub mode: Way,
     /// The largest file that is held whole, in bytes.
     pub whole_bytes: u64,
     /// Threads that read and decode.
@@ -121,6 +122,7 @@ impl Config {
             value::number(text, 1, max_connections)
                 .map_err(|problem| format!("{problem} (`max_connections` is {max_connections})"))
         })?;
+        let mode = layers.take(&key::MODE, "auto", value::way)?;
         let whole_bytes = layers.take(&key::WHOLE_BYTES, "4 MiB", |text| value::size(text, 1, 1 << 30))?;
         let threads = layers.take(&key::THREADS, &cores.max(1).to_string(), |text| value::number(text, 1, 1024))?;
         let usual = Sizes { chunk_bytes: CHUNK_BYTES, whole_bytes, batch_bytes, writers: connections };
@@ -146,6 +148,7 @@ impl Config {
             batch_rows: narrow(batch_rows),
             batch_bytes: narrow(batch_bytes),
             connections: narrow(connections),
+            mode,
             whole_bytes,
             threads: narrow(threads),
             db: (db, db_origin),

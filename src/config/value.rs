@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
+use crate::pipeline::Way;
+
 pub fn path(text: &OsStr) -> Result<PathBuf, String> {
     if text.is_empty() {
         return Err("it is empty".to_owned());
@@ -77,6 +79,16 @@ pub fn zone(value: &OsStr) -> Result<(String, TimeZone), String> {
     match TimeZone::get(&name) {
         Ok(zone) => Ok((name, zone)),
         Err(_) => Err(format!("no time zone is called {name:?}")),
+    }
+}
+
+/// How rows are written.
+pub fn way(value: &OsStr) -> Result<Way, String> {
+    match text(value)?.as_str() {
+        "auto" => Ok(Way::Auto),
+        "bulk" => Ok(Way::Bulk),
+        "online" => Ok(Way::Online),
+        other => Err(format!("expected auto, bulk or online, found {other:?}")),
     }
 }
 

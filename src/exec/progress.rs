@@ -70,6 +70,7 @@ impl Progress {
     pub fn set_work(&self, name: &'static str) {
         // Said once.
         let _ = self.work.set(name);
+        self.phase.store(0, Relaxed);
     }
 
     pub fn set_phase(&self, phase: Phase) {

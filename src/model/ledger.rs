@@ -1,4 +1,4 @@
-//! The tables of the ledger, as data: runs, documents, residue, rejects.
+//! The tables of the ledger, as data: runs, documents, residue, rejects, what a bulk load set aside.
 //!
 //! The SQL that makes them is in `schema/transload/`; a test compares both.
 
@@ -181,5 +181,40 @@ pub static VERSIONS: Table = Table {
     twin_key: &[],
 };
 
+/// One row a step of putting back what a bulk load set aside; none while nothing is.
+pub static SET_ASIDE: Table = Table {
+    name: "set_aside",
+    owner: Owner::Ledger,
+    columns: &[
+        // The order in which they were noted.
+        Column::new("position", Kind::Int),
+        // The run that set it aside, and that alone may write meanwhile.
+        Column::new("run_id", Kind::Uuid),
+        // catalogue, index, key, reference, check, statistics, guard
+        Column::new("step", Kind::Text),
+        Column::new("table_name", Kind::Text),
+        Column::new("name", Kind::Text),
+        // The statements that put it back; of the catalogue what it was before.
+        Column::new("definition", Kind::Text),
+        // The query that finds the rows which stand in the way, by their keys.
+        Column::new("search", Kind::Text),
+    ],
+    key: &[0],
+    natural_key: &[],
+    parent: None,
+    twin_key: &[],
+};
+
+/// Positions in [`SET_ASIDE`].
+pub mod set_aside {
+    pub const POSITION: usize = 0;
+    pub const RUN_ID: usize = 1;
+    pub const STEP: usize = 2;
+    pub const TABLE_NAME: usize = 3;
+    pub const NAME: usize = 4;
+    pub const DEFINITION: usize = 5;
+    pub const SEARCH: usize = 6;
+}
+
 /// Every ledger table, in the order in which they are made.
-pub static TABLES: [&Table; 5] = [&VERSIONS, &RUNS, &DOCUMENTS, &RESIDUE, &REJECTS];
+pub static TABLES: [&Table; 6] = [&VERSIONS, &RUNS, &DOCUMENTS, &RESIDUE, &REJECTS, &SET_ASIDE];

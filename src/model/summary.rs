@@ -52,6 +52,12 @@ impl DocumentTally {
             DocumentOutcome::Failed => &mut self.failed,
         } += 1;
     }
+
+    /// Undoes the count of a document that was found and loaded.
+    pub fn take_back_loaded(&mut self) {
+        self.found -= 1;
+        self.loaded -= 1;
+    }
 }
 
 /// One line of the summary table.

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::format::Format;
 use crate::model::{Document, DocumentOutcome, FileLayout, Reject, SourceFile, Summary};
 use crate::source::{FileProblem, ProblemKind, ReadProblem, Warning};
 
+use super::bulk::Taken;
 use super::repair::{RepairOutcome, Repaired};
-use super::write::Done;
+use super::write::{kind_of, Done};
 
 /// Findings and warnings that are kept with their text; beyond that they are only counted.
 const MOST_FINDINGS: usize = 1_000;
@@ -75,6 +77,8 @@ pub struct Account {
     pub rejects: Vec<Reject>,
     /// Of a run that repairs: what became of each document.
     pub repairs: Vec<Repaired>,
+    /// Whether documents are sent once more whose files and notes were described the first time.
+    again: bool,
     listed_changes: usize,
     pub warnings: Vec<Warning>,
     pub warning_counts: BTreeMap<&'static str, u64>,
@@ -168,9 +172,11 @@ impl Account {
         }
         self.document(document, bytes, done.outcome);
         self.noted += u64::from(done.noted);
-        self.describe(document, &done.files);
-        for note in &done.notes {
-            *self.summary.notes.entry(note.code).or_default() += 1;
+        if !self.again {
+            self.describe(document, &done.files);
+            for note in &done.notes {
+                *self.summary.notes.entry(note.code).or_default() += 1;
+            }
         }
         for (table, count) in &done.rows {
             self.summary.table_mut(table).rows += count;
@@ -185,6 +191,26 @@ impl Account {
         if let Some(found) = &done.conflict {
             self.finding(What::Conflict, document.path().to_string(), found.clone());
         }
+    }
+
+    /// Undoes the count of documents that were loaded and taken out again; they come once more.
+    pub fn take_back(&mut self, format: &dyn Format, taken: &Taken) {
+        for document in &taken.documents {
+            let files = document.paths().len() as u64;
+            self.summary.files.found -= files;
+            self.summary.files.in_documents -= files;
+            self.summary.documents.take_back_loaded();
+            self.summary.bytes -= document.bytes;
+            self.noted -= 1;
+            let tally = self.summary.table_mut(kind_of(format, &document.kind).main.name);
+            tally.bytes -= document.bytes;
+            tally.documents -= 1;
+        }
+        for (table, count) in &taken.rows {
+            self.summary.table_mut(table).rows -= count;
+            self.summary.rows -= count;
+        }
+        self.again = true;
     }
 
     fn repaired(&mut self, mut repaired: Repaired) {

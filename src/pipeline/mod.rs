@@ -6,6 +6,7 @@
 
 mod account;
 mod batch;
+mod bulk;
 mod claims;
 mod examine;
 mod export_rejects;
@@ -22,8 +23,9 @@ mod write;
 
 pub use account::{Account, Finding, LayoutTally, What};
 pub use batch::Batcher;
+pub use bulk::PutBackError;
 pub use export_rejects::{export_rejects, ExportRejectsError, ExportedRejects};
-pub use options::{Mode, Options, Prefer, Removed, CHUNK_BYTES};
+pub use options::{Mode, Options, Prefer, Removed, Way, CHUNK_BYTES};
 pub use reject_files::RejectFileError;
 pub use repair::{Action, Change, Repair, RepairOutcome, Repaired, RowCount};
 pub use run::{migrate, Job, Report, RunError};

@@ -42,6 +42,18 @@ pub enum Mode {
 /// busy between two hand-overs.
 pub const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
 
+/// How rows go into tables that may be empty.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// In bulk where that can be and pays.
+    #[default]
+    Auto,
+    /// In bulk, or not at all.
+    Bulk,
+    /// With keys and indexes in place.
+    Online,
+}
+
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Kinds of documents that are loaded; others are counted as not migrated.
@@ -64,6 +76,7 @@ pub struct Options {
     pub prefer: Prefer,
     pub removed: Removed,
     pub mode: Mode,
+    pub way: Way,
     /// Whether to count the source's files beside the run, so that progress knows its end.
     pub count_first: bool,
     /// Where reject files go; never below the source.

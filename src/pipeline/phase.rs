@@ -22,7 +22,7 @@ use crate::model::digest::Seal;
 use crate::model::ledger::documents;
 use crate::model::{Document, DocumentKind, Instant, Phase};
 use crate::source::{self, Found, Meaning, WalkError, WalkOptions, Walker};
-use crate::target::{Durability, Holder, Lock, LockError, TargetError};
+use crate::target::{Durability, Holder, Lock, LockError, Target, TargetError};
 
 use super::account::Account;
 use super::batch::Batcher;
@@ -40,9 +40,9 @@ const BATCHES_AHEAD: usize = 1;
 /// Documents in a chunk: enough to keep all cores busy between two hand-overs.
 const CHUNK_DOCUMENTS: usize = 512;
 /// How often progress is shown.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
 /// How often it is made sure that the lock still holds.
-const LOCK_CHECK: Duration = Duration::from_secs(1);
+pub(super) const LOCK_CHECK: Duration = Duration::from_secs(1);
 
 /// What a phase needs of its run.
 pub struct PhaseJob<'a> {
@@ -123,10 +123,10 @@ pub fn run(
             }
             checked = std::time::Instant::now();
             if let Err(error) = lock.check() {
-                if let Err(error) = lock_again(job, lock, error) {
+                if let Err(error) = lock_again(job.env.target, job.holder, job.stop, lock, error) {
                     halt.set();
                     written.set();
-                    return Err(error);
+                    return Err(error.into());
                 }
             }
         }
@@ -151,19 +151,25 @@ fn count(job: &PhaseJob, stopped: &dyn Fn() -> bool) -> Result<(), PhaseError> {
 
 /// A lock that was lost with its connection is taken again, unless somebody else has it by now.
 /// What that one may have written meanwhile is seen by every batch, as what an application writes.
-fn lock_again(job: &PhaseJob, lock: &mut Box<dyn Lock>, lost: TargetError) -> Result<(), PhaseError> {
-    let holder = Holder { name: job.holder.to_owned(), since: Instant::now() };
-    let mut last = PhaseError::Target(lost);
+pub(super) fn lock_again(
+    target: &dyn Target,
+    holder: &str,
+    stop: &Stop,
+    lock: &mut Box<dyn Lock>,
+    lost: TargetError,
+) -> Result<(), LockError> {
+    let holder = Holder { name: holder.to_owned(), since: Instant::now() };
+    let mut last = LockError::Target(lost);
     for pause in PAUSES {
-        write::wait(job.stop, pause);
-        match job.env.target.lock(&holder) {
+        write::wait(stop, pause);
+        match target.lock(&holder) {
             Ok(taken) => {
                 tracing::warn!("the lock was lost with its connection and is taken again");
                 *lock = taken;
                 return Ok(());
             }
-            Err(error @ LockError::Held { .. }) => return Err(error.into()),
-            Err(LockError::Target(error)) => last = error.into(),
+            Err(error @ LockError::Held { .. }) => return Err(error),
+            Err(error) => last = error,
         }
     }
     Err(last)

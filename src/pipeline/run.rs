@@ -18,11 +18,13 @@ use crate::model::ledger::{documents, rejects, DOCUMENTS, REJECTS, RUNS};
 use crate::model::summary::Unbalanced;
 use crate::model::{Instant, Phase, Row, Value};
 use crate::source::{ReadOptions, WalkError, WalkOptions, Walker};
+use crate::target::bulk::pieces;
 use crate::target::{
     select_all, Connection, Durability, Filter, Holder, Lock, LockError, Target, TargetError, TargetErrorKind,
 };
 
 use super::account::Account;
+use super::bulk::{self, Choice, ChooseError, Chosen, Holds, PutBack, PutBackError, Taken};
 use super::claims::{Claims, Keys};
 use super::examine::Examiner;
 use super::options::{Mode, Options};
@@ -62,7 +64,7 @@ pub struct Report {
     pub run: Uuid,
     pub account: Account,
     pub mode: &'static str,
-    pub mode_reason: &'static str,
+    pub mode_reason: String,
     pub dry_run: bool,
     pub seconds: f64,
     /// How long batches took from their begin to their commit.
@@ -88,6 +90,12 @@ pub enum RunError {
     Schema(#[source] Box<dyn Error + Send + Sync>),
     #[error(transparent)]
     Write(#[from] WriteError),
+    #[error("the load cannot go in bulk: {reason}")]
+    NoBulk { reason: String },
+    #[error("a bulk load was interrupted")]
+    Interrupted,
+    #[error("cannot put back what was set aside for the bulk load")]
+    PutBack(#[from] PutBackError),
     #[error("the server crashed and came back without {documents} documents that this run had written")]
     CommitsLost { documents: u64 },
     #[error("the account of the run does not add up, which is a mistake in transload")]
@@ -113,7 +121,7 @@ pub fn migrate(job: &Job) -> Result<Report, RunError> {
     let target = rehearsal.as_deref().unwrap_or(job.target);
     let started = Instant::now();
     let mut lock = target.lock(&Holder { name: job.holder.to_owned(), since: started })?;
-    let mut run = Run::open(job, target, started)?;
+    let mut run = Run::open(job, target, started, &mut lock)?;
     let result = run.go(&mut walker, &mut lock);
     let closed = run.close(&result);
     let mut report = match (result, closed) {
@@ -153,19 +161,42 @@ struct Run<'a> {
     main: Shared,
     dry_run: bool,
     phase: &'static str,
+    mode: &'static str,
 }
 
 impl<'a> Run<'a> {
     /// Connects, makes the schema ready and notes that the run has begun.
-    fn open(job: &'a Job<'a>, target: &'a dyn Target, started: Instant) -> Result<Run<'a>, RunError> {
+    fn open(
+        job: &'a Job<'a>,
+        target: &'a dyn Target,
+        started: Instant,
+        lock: &mut Box<dyn Lock>,
+    ) -> Result<Run<'a>, RunError> {
         let dry_run = job.options.mode == Mode::DryRun;
         let mut main = target.connect(Durability::Full)?;
+        if !pieces(&mut *main)?.is_empty() {
+            // The schema is nobody's but the load's until then.
+            if dry_run || job.options.repair.is_some() {
+                return Err(RunError::Interrupted);
+            }
+            tracing::warn!("a bulk load was interrupted: what it had set aside is put back first");
+            put_back(job, target, lock)?;
+        }
         if dry_run {
             // Everything from here on is undone when the connection is dropped or rolled back.
             main.begin()?;
         }
         (job.prepare)(&mut *main).map_err(RunError::Schema)?;
-        let run = Run { job, target, id: Uuid::now_v7(), started, main: Mutex::new(main), dry_run, phase: "starting" };
+        let run = Run {
+            job,
+            target,
+            id: Uuid::now_v7(),
+            started,
+            main: Mutex::new(main),
+            dry_run,
+            phase: "starting",
+            mode: "online",
+        };
         run.note_interrupted()?;
         locked(&run.main).insert(&RUNS, &[run.row("running", None, None)])?;
         Ok(run)
@@ -190,7 +221,9 @@ impl<'a> Run<'a> {
         let job = self.job;
         let options = job.options;
         // A repair looks at everything.
-        let (fresh, no_rejects) = if options.repair.is_some() { (false, false) } else { self.is_fresh()? };
+        let (holds, no_rejects) = self.holds()?;
+        let no_rejects = no_rejects && options.repair.is_none();
+        let fresh = holds == Holds::Nothing && options.repair.is_none();
         let examiner = Examiner {
             format: job.format,
             root: job.source,
@@ -212,6 +245,7 @@ impl<'a> Run<'a> {
             .as_ref()
             .map(|repair| Repairs::new(repair, SavedRows::new(&repair.directory, self.id, self.dry_run)));
         let lost = AtomicBool::new(false);
+        let commits = Latencies::default();
         let env = Env {
             format: job.format,
             target: self.target,
@@ -223,39 +257,28 @@ impl<'a> Run<'a> {
             dry_run: self.dry_run,
             reject_files: &reject_files,
             remembered: Default::default(),
-            commits: Latencies::default(),
+            commits: &commits,
             repairs: repairs.as_ref(),
             stop: job.stop,
             lost: &lost,
         };
         let account = Mutex::new(Account::new(job.format.tables().iter().map(|table| table.name)));
-        let own = self.writers()?;
-        let writers = own.as_deref().unwrap_or(std::slice::from_ref(&self.main));
-        let mut claims = Claims::new(&examiner, if fresh { Keys::Here } else { Keys::InDatabase });
-        for phase in Phase::ALL {
-            if job.stop.requested().is_some() {
-                break;
-            }
-            self.phase = phase.name();
-            if !self.dry_run {
-                let row = [self.row("running", None, None)];
-                retried(&env, &self.main, Durability::Full, |connection| connection.update(&RUNS, &row))?;
-            }
-            let phase_job = PhaseJob {
-                format: job.format,
-                options,
-                examiner: &examiner,
-                env: &env,
-                writers,
-                look_ups: &self.main,
-                account: &account,
-                progress: job.progress,
-                stop: job.stop,
-                tick: job.tick,
-                holder: job.holder,
-            };
-            phase::run(&phase_job, phase, walker, &mut claims, lock).map_err(run_error)?;
+        let chosen = self.choose(holds)?;
+        self.mode = chosen.mode();
+        let loaded = self.load(&Load { env: &env, options, account: &account }, walker, lock);
+        let taken = match chosen.is_bulk {
+            true => self.put_back(&env, &loaded, lock)?,
+            false => Taken::default(),
+        };
+        loaded?;
+        if !taken.documents.is_empty() {
+            // What stood in the way of a key meets it now like any other document.
+            account.lock().unwrap_or_else(PoisonError::into_inner).take_back(job.format, &taken);
+            let again = Options { documents: Some(taken.ids()), ..options.clone() };
+            let env = Env { fresh: false, no_rejects: false, remembered: Default::default(), ..env };
+            self.load(&Load { env: &env, options: &again, account: &account }, walker, lock)?;
         }
+
         let mut account = account.into_inner().unwrap_or_else(PoisonError::into_inner);
         if lost.load(Ordering::SeqCst) {
             retried(&env, &self.main, Durability::Full, |connection| self.count_noted(connection))
@@ -277,26 +300,98 @@ impl<'a> Run<'a> {
         Ok(Report {
             run: self.id,
             account,
-            mode: "online",
-            mode_reason: "constraints and indexes stay in place",
+            mode: chosen.mode(),
+            mode_reason: chosen.reason,
             dry_run: self.dry_run,
             seconds: 0.0,
-            commits: env.commits.quantiles(),
+            commits: commits.quantiles(),
             stopped,
             rejects_directory: rejects.then(|| reject_files.directory().to_owned()),
             saved: repairs.as_ref().and_then(|repairs| repairs.saved.path()).map(Path::to_owned),
         })
     }
 
-    /// Whether ledger and tables are empty, and whether there are no rejects.
-    fn is_fresh(&self) -> Result<(bool, bool), TargetError> {
+    /// Whether the load goes in bulk; then its tables are bare from here on.
+    fn choose(&self, holds: Holds) -> Result<Chosen, RunError> {
+        let job = self.job;
+        let source = WalkOptions { root: job.source.to_owned(), follow_links: job.options.follow_links };
+        let (format, options, target, run) = (job.format, job.options, self.target, self.id);
+        let choice = Choice { format, options, source: &source, target, run, holds };
+        bulk::choose(&choice).map_err(|error| match error {
+            ChooseError::Walk(error) => error.into(),
+            ChooseError::Target(error) => error.into(),
+            ChooseError::Refused(reason) => RunError::NoBulk { reason },
+        })
+    }
+
+    /// All phases, as far as nobody asked to stop.
+    fn load(&mut self, load: &Load, walker: &mut Walker, lock: &mut Box<dyn Lock>) -> Result<(), RunError> {
+        let job = self.job;
+        let own = self.writers()?;
+        let mut claims = Claims::new(load.env.examiner, if load.env.fresh { Keys::Here } else { Keys::InDatabase });
+        for phase in Phase::ALL {
+            if job.stop.requested().is_some() {
+                break;
+            }
+            self.phase = phase.name();
+            if !self.dry_run {
+                let row = [self.row("running", None, None)];
+                retried(load.env, &self.main, Durability::Full, |connection| connection.update(&RUNS, &row))?;
+            }
+            let phase_job = PhaseJob {
+                format: job.format,
+                options: load.options,
+                examiner: load.env.examiner,
+                env: load.env,
+                writers: own.as_deref().unwrap_or(std::slice::from_ref(&self.main)),
+                look_ups: &self.main,
+                account: load.account,
+                progress: job.progress,
+                stop: job.stop,
+                tick: job.tick,
+                holder: job.holder,
+            };
+            phase::run(&phase_job, phase, walker, &mut claims, lock).map_err(run_error)?;
+        }
+        Ok(())
+    }
+
+    /// After a load in bulk: keys and indexes over the rows that came. Also after an error, unless
+    /// somebody else may have the database by now.
+    fn put_back(
+        &mut self,
+        env: &Env,
+        loaded: &Result<(), RunError>,
+        lock: &mut Box<dyn Lock>,
+    ) -> Result<Taken, RunError> {
+        if matches!(loaded, Err(RunError::Lock(_))) {
+            return Ok(Taken::default());
+        }
+        self.phase = "indexes";
+        let row = [self.row("running", None, None)];
+        let noted = retried(env, &self.main, Durability::Full, |connection| connection.update(&RUNS, &row));
+        let back = noted.map_err(RunError::from).and_then(|_| put_back(self.job, self.target, lock));
+        match (loaded, back) {
+            // The first error is the one that matters; the next run puts the rest back.
+            (Err(_), Err(error)) => {
+                tracing::warn!(%error, "what was set aside could not all be put back");
+                Ok(Taken::default())
+            }
+            (_, back) => back,
+        }
+    }
+
+    /// What ledger and tables hold, and whether there are no rejects.
+    fn holds(&self) -> Result<(Holds, bool), TargetError> {
         let mut connection = locked(&self.main);
-        let mut fresh = connection.is_empty(&DOCUMENTS)?;
+        let mut holds = if connection.is_empty(&DOCUMENTS)? { Holds::Nothing } else { Holds::Documents };
         for table in self.job.format.tables() {
-            fresh = fresh && connection.is_empty(table)?;
+            if holds == Holds::Nothing && !connection.is_empty(table)? {
+                holds = Holds::Rows;
+            }
         }
         let no_rejects = connection.is_empty(&REJECTS)?;
-        Ok((fresh, no_rejects))
+        Ok((holds, no_rejects))
     }
 
     /// Connections for the writers; `None` for a dry run, which has only one.
@@ -362,12 +457,26 @@ impl<'a> Run<'a> {
             Value::Text(self.job.holder.to_owned()),
             Value::Text(state.to_owned()),
             Value::Text(self.phase.to_owned()),
-            Value::Text("online".to_owned()),
+            Value::Text(self.mode.to_owned()),
             Value::Time(self.started),
             Value::time_or_null(finished),
             summary.map_or(Value::Null, Value::Json),
         ])
     }
+}
+
+/// What one walk over the source loads.
+struct Load<'a> {
+    env: &'a Env<'a>,
+    options: &'a Options,
+    account: &'a Mutex<Account>,
+}
+
+/// Puts back what a bulk load set aside, this run's or one's that was interrupted.
+fn put_back(job: &Job, target: &dyn Target, lock: &mut Box<dyn Lock>) -> Result<Taken, RunError> {
+    let sessions = job.options.writers.clamp(1, target.capabilities().max_writers.max(1));
+    let (format, progress, tick, holder) = (job.format, job.progress, job.tick, job.holder);
+    Ok(bulk::put_back(&PutBack { format, target, sessions, progress, tick, holder }, lock)?)
 }
 
 /// Whether the ledger has what the run wrote into it; `noted` is what it has.

@@ -26,6 +26,10 @@ pub enum SchemaError {
     Drifted { schema: String, number: i64, differences: Vec<String> },
     #[error("the migration `{schema}/{file}` failed")]
     Migration { schema: String, file: String, source: Box<TargetError> },
+    #[error(
+        "a bulk load was interrupted, or is still going on: {left} steps of putting keys and indexes back are left"
+    )]
+    Interrupted { left: usize },
     #[error("cannot look at the schema")]
     Target(#[from] TargetError),
 }
@@ -59,6 +63,9 @@ impl SchemaError {
                 "migrations are never edited once they were applied: use the transload that wrote this database"
             }
             SchemaError::Gap { .. } => "look at the ledger's table `versions`: somebody changed it",
+            SchemaError::Interrupted { .. } => {
+                "if no `transload migrate` is at work, run the same `transload migrate` again: it puts them back"
+            }
             SchemaError::Migration { source, .. } => return source.hint.as_deref(),
             SchemaError::Target(source) => return source.hint.as_deref(),
         })

@@ -83,8 +83,10 @@ static DONNA_POSTGRES: &[Migration] =
     folder!("donna/postgres", Postgres: "0001" "core_tables", "0002" "indexes", "0003" "system_logs", "0004" "search");
 static DONNA_SQLITE: &[Migration] =
     folder!("donna/sqlite", Sqlite: "0001" "core_tables", "0002" "indexes", "0003" "system_logs", "0004" "search");
-static LEDGER_POSTGRES: &[Migration] = folder!("transload/postgres", Postgres: "0001" "ledger", "0002" "seals");
-static LEDGER_SQLITE: &[Migration] = folder!("transload/sqlite", Sqlite: "0001" "ledger", "0002" "seals");
+static LEDGER_POSTGRES: &[Migration] =
+    folder!("transload/postgres", Postgres: "0001" "ledger", "0002" "seals", "0003" "set_aside");
+static LEDGER_SQLITE: &[Migration] =
+    folder!("transload/sqlite", Sqlite: "0001" "ledger", "0002" "seals", "0003" "set_aside");
 static HISTORY_POSTGRES: &[Migration] =
     folder!("history/postgres", Postgres: "0001" "schema_history", "0002" "log_anchors");
 static HISTORY_SQLITE: &[Migration] = folder!("history/sqlite", Sqlite: "0001" "schema_history", "0002" "log_anchors");

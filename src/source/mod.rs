@@ -18,4 +18,4 @@ pub use found::{FileProblem, Found, ProblemKind, Subject, Warning, WarningKind, 
 pub use read::{read, FileContent, ReadFile, ReadOptions, ReadProblem, Reading};
 pub use shape::{shape_of, Shape};
 pub use stream::{open_stream, ChangedWhileRead, VerifiedStream};
-pub use walk::{count, Count, Meaning, WalkError, WalkOptions, Walker};
+pub use walk::{count, has_at_least, Count, Meaning, WalkError, WalkOptions, Walker};

@@ -273,3 +273,19 @@ pub fn count(options: &WalkOptions, stopped: &dyn Fn() -> bool) -> Result<Option
     }
     Ok(Some(count))
 }
+
+/// Whether there are so many files, or so many bytes; looks no further than it must.
+pub fn has_at_least(options: &WalkOptions, files: u64, bytes: u64) -> Result<bool, WalkError> {
+    let root = Walker::new(options.clone())?.root;
+    let mut seen = Count::default();
+    for item in WalkDir::new(root).min_depth(1).follow_links(options.follow_links).into_iter().flatten() {
+        if item.file_type().is_file() {
+            seen.files += 1;
+            seen.bytes += item.metadata().map_or(0, |metadata| metadata.len());
+        }
+        if seen.files >= files || seen.bytes >= bytes {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

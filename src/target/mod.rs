@@ -3,6 +3,7 @@
 //! A connection moves typed rows of the tables that it is given; which rows, and why, is decided
 //! above. One behaviour suite (`tests/target_suite.rs`) passes on every target.
 
+pub mod bulk;
 pub mod postgres;
 mod schema;
 pub mod sqlite;
@@ -12,8 +13,11 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::model::{Catalogue, Instant, Limits, Owner, Row, Table, Value};
 
+pub use bulk::BulkSession;
 pub use schema::{AttemptLog, Begin, SchemaSession, StatementError, Watch};
 
 /// A database that documents are moved into.
@@ -54,6 +58,13 @@ pub trait Target: Send + Sync {
     /// Takes the lock that keeps others from changing schemas, waiting so long for it. Where a
     /// transaction that writes keeps everybody else out, as in SQLite, there is nothing to take.
     fn schema_lock(&self, holder: &Holder, wait: Duration) -> Result<Box<dyn Lock>, LockError>;
+
+    /// A connection that sets aside what is built upon tables, and puts it back.
+    fn bulk_session(&self) -> Result<Box<dyn BulkSession>, TargetError>;
+
+    /// Lets connections that are made from now on write to the tables that this run has set
+    /// something aside of; with `None`, connections are like anybody's again.
+    fn admit(&self, run: Option<Uuid>);
 
     /// The log of attempts to change a schema, apart from the connection that makes them.
     fn attempt_log(&self) -> Result<Box<dyn AttemptLog>, TargetError>;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use transload::exec::{Progress, Stop};
 use transload::format::donna::tables::{KINDS, TABLES};
 use transload::format::donna::Donna;
-use transload::pipeline::{self, Job, Mode, Options, Prefer, Removed, Report};
+use transload::pipeline::{self, Job, Mode, Options, Prefer, Removed, Report, Way};
 use transload::schema;
 use transload::target::sqlite::SqliteTarget;
 use transload::target::Target;
@@ -88,6 +88,7 @@ pub fn options(root: &Path, batch_rows: usize, batch_bytes: usize, whole_bytes: 
         prefer: Prefer::Neither,
         removed: Removed::Keep,
         mode: Mode::Real,
+        way: Way::Bulk,
         count_first: false,
         rejects_directory: root.join("rejects"),
         repair: None,
@@ -158,10 +159,11 @@ proptest! {
         check(&second, files, &content_again)?;
         content_again.assert_is(&content, "a second run");
 
-        // However the rows were cut into batches and parts: the tables hold the same. What is
+        // However the rows were cut into batches and parts, and whichever way they came: the tables hold the same. What is
         // held whole decides only how large a user, a memory file or a session may be.
         let other = SqliteTarget::new(directory.path().join("b.db"));
         let usual = super::trees::options(directory.path(), 1_000, 8 << 20, whole_bytes);
+        let usual = Options { way: Way::Online, ..usual };
         let third = migrate(&source, &other, &usual);
         let content_of_other = Content::of(&other);
         check(&third, files, &content_of_other)?;

@@ -18,7 +18,7 @@ use transload::ledger::extent::{guard, Guard, Wants};
 use transload::ledger::{self, LedgerDocument};
 use transload::model::ledger::documents;
 use transload::model::{Content as FileContent, Document, Instant, Phase, RelPath};
-use transload::pipeline::{self, Job, Mode, Options, Prefer, Removed, Repair, RepairOutcome, Repaired, Report};
+use transload::pipeline::{self, Job, Mode, Options, Prefer, Removed, Repair, RepairOutcome, Repaired, Report, Way};
 use transload::schema;
 use transload::source::{self, Found, Meaning, ReadOptions, WalkOptions, Walker};
 use transload::target::{Connection, Durability, Target};
@@ -228,6 +228,7 @@ pub fn options(directory: &Path, reading: Reading) -> Options {
         writers: 2,
         prefer: Prefer::Neither,
         removed: Removed::Keep,
+        way: Way::Auto,
         mode: Mode::Real,
         count_first: false,
         rejects_directory: directory.join("rejects"),

@@ -152,6 +152,32 @@ impl Database<'_> {
         Content::of(&*self.target())
     }
 
+    /// What is built in the database, as lines of text.
+    pub fn shape(&self) -> String {
+        if self.place.server.is_none() {
+            let reader = rusqlite::Connection::open(self.file()).expect("the database can be opened");
+            let sql = "SELECT coalesce(group_concat(line, char(10)), '') FROM (SELECT type || ' ' || name || ': ' || sql AS line \
+                       FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY 1)";
+            return reader.query_row(sql, [], |row| row.get(0)).expect("the schema can be read");
+        }
+        let sql = "SELECT string_agg(line, chr(10) ORDER BY line COLLATE \"C\") FROM (
+                SELECT pg_get_indexdef(i.indexrelid) || ' ' || i.indisvalid || i.indisready || i.indisprimary
+                FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+                WHERE c.relnamespace IN ('public'::regnamespace, 'transload'::regnamespace)
+                UNION ALL
+                SELECT k.conrelid::regclass || ' ' || k.conname || ' ' || pg_get_constraintdef(k.oid) || k.convalidated
+                FROM pg_constraint k WHERE k.connamespace IN ('public'::regnamespace, 'transload'::regnamespace)
+                UNION ALL
+                SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+                UNION ALL
+                SELECT 'function ' || p.oid::regprocedure FROM pg_proc p
+                WHERE p.pronamespace IN ('public'::regnamespace, 'transload'::regnamespace)
+                UNION ALL
+                SELECT 'left: ' || name FROM transload.set_aside
+            ) AS lines (line)";
+        server::value(&self.url, sql)
+    }
+
     /// The states of all runs, oldest first.
     pub fn run_states(&self) -> Vec<String> {
         content::run_states(&*self.target())

@@ -433,7 +433,8 @@ fn id(arguments: &[&str]) -> Option<u32> {
     String::from_utf8_lossy(&output.stdout).trim().parse().ok()
 }
 
-fn program(name: &str) -> PathBuf {
+/// One of the server's own programs.
+pub fn program(name: &str) -> PathBuf {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(find_programs).join(name)
 }

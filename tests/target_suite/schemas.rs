@@ -42,7 +42,7 @@ fn prepare(connection: &mut dyn Connection, target: &dyn Target) -> Prepared {
 pub fn preparing_again_changes_nothing(target: &dyn Target) {
     let mut connection = connect(target);
     let before = all(&mut *connection, &ledger::VERSIONS);
-    assert_eq!(before.len(), 5);
+    assert_eq!(before.len(), 6);
     assert_eq!(prepare(&mut *connection, target), Prepared::default());
     assert_eq!(all(&mut *connection, &ledger::VERSIONS), before);
 }

@@ -55,7 +55,7 @@ pub struct Env<'a> {
     /// Of a run into empty tables.
     pub remembered: Remembered,
     /// From each batch's begin to its commit, answered.
-    pub commits: Latencies,
+    pub commits: &'a Latencies,
     /// Of a run that repairs.
     pub repairs: Option<&'a Repairs<'a>>,
     pub stop: &'a Stop,

@@ -10,7 +10,7 @@ mod set;
 
 use crate::model::ledger::{self, VERSIONS};
 use crate::model::Table;
-use crate::target::Connection;
+use crate::target::{bulk, Connection};
 
 use super::catalogue::Comparison;
 use super::SchemaError;
@@ -44,7 +44,7 @@ enum Older {
 ///
 /// # Errors
 /// When a table or column is not what the format needs, when the database was written by a newer
-/// transload, or when an applied migration was edited since.
+/// transload, when an applied migration was edited since, or when a bulk load was interrupted.
 pub fn prepare(
     connection: &mut dyn Connection,
     dialect: &str,
@@ -104,10 +104,19 @@ fn prepare_all(
     with: &[String],
     older: Older,
 ) -> Result<Prepared, SchemaError> {
+    nothing_is_aside(connection)?;
     let mut prepared = Prepared::default();
     Set::find(LEDGER, dialect, &ledger::TABLES, &[])?.prepare(connection, older, &mut prepared)?;
     Set::find(format, dialect, tables, with)?.prepare(connection, older, &mut prepared)?;
     Ok(prepared)
+}
+
+/// What a bulk load has set aside and not put back yet is no drift.
+fn nothing_is_aside(connection: &mut dyn Connection) -> Result<(), SchemaError> {
+    match bulk::pieces(connection)?.len() {
+        0 => Ok(()),
+        left => Err(SchemaError::Interrupted { left }),
+    }
 }
 
 /// How one of transload's own schemas stands in a database.
@@ -130,6 +139,7 @@ pub struct Standing {
 /// # Errors
 /// When the database was written by a newer transload, or an applied migration was edited since.
 pub fn standing(connection: &mut dyn Connection, dialect: &str, format: &str) -> Result<Vec<Standing>, SchemaError> {
+    nothing_is_aside(connection)?;
     let standing = |name| Set::find(name, dialect, &[], &[])?.standing(connection);
     [LEDGER, format].into_iter().map(standing).collect()
 }
@@ -148,6 +158,7 @@ pub fn check(
     if connection.live_columns(&VERSIONS)?.is_none() {
         return Ok(false);
     }
+    nothing_is_aside(connection)?;
     Set::find(LEDGER, dialect, &ledger::TABLES, &[])?.check(connection)?;
     Set::find(format, dialect, tables, &[])?.check(connection)?;
     Ok(true)

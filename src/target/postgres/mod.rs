@@ -10,6 +10,7 @@
 //! the ledger's; the ledger in a schema of its own. Connections go straight to the server: a
 //! proxy that hands a session to several clients would break the lock and the session's settings.
 
+mod bulk;
 mod catalogue;
 mod connection;
 mod copy;
@@ -37,10 +38,12 @@ pub use parameters::{
 };
 pub use pgpass::password_from_pgpass;
 
+use uuid::Uuid;
+
 use crate::model::Limits;
 use crate::target::{
-    AttemptLog, Capabilities, Connection, Durability, Encoder, Holder, Lock, LockError, SchemaSession, Target,
-    TargetError, TargetErrorKind, Watch,
+    AttemptLog, BulkSession, Capabilities, Connection, Durability, Encoder, Holder, Lock, LockError, SchemaSession,
+    Target, TargetError, TargetErrorKind, Watch,
 };
 use connection::PgConnection;
 use pool::{Lent, Sessions};
@@ -92,6 +95,8 @@ pub struct PostgresTarget {
     options: PostgresOptions,
     /// Made at the first connection, because certificates are read for it.
     access: Mutex<Option<Arc<Access>>>,
+    /// Whose tables new connections may write to while they are loaded in bulk.
+    pass: Mutex<Option<Uuid>>,
     /// Of a scratch database; drops it.
     _scratch: Option<scratch::ScratchDatabase>,
 }
@@ -105,12 +110,20 @@ struct Access {
 impl PostgresTarget {
     /// Does not connect.
     pub fn new(options: PostgresOptions) -> PostgresTarget {
-        PostgresTarget { options, access: Mutex::new(None), _scratch: None }
+        PostgresTarget { options, access: Mutex::new(None), pass: Mutex::new(None), _scratch: None }
     }
 
     /// The lock's connection is not the pool's.
     fn pool_size(&self) -> u32 {
         self.options.max_connections.max(FEWEST_CONNECTIONS) - 1
+    }
+
+    /// A connection that passes where [`Target::admit`] says so.
+    fn admitted(&self, lent: Lent, durability: Durability) -> Result<PgConnection, TargetError> {
+        let pass = *self.pass.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = PgConnection::new(lent, durability, &self.options.ledger_schema)?;
+        connection.take_pass(pass)?;
+        Ok(connection)
     }
 
     fn access(&self) -> Result<Arc<Access>, TargetError> {
@@ -144,7 +157,7 @@ impl Target for PostgresTarget {
     fn connect(&self, durability: Durability) -> Result<Box<dyn Connection>, TargetError> {
         let access = self.access()?;
         let lent: Lent = patiently(|| access.sessions.take())?;
-        Ok(Box::new(PgConnection::new(lent, durability, &self.options.ledger_schema)?))
+        Ok(Box::new(self.admitted(lent, durability)?))
     }
 
     fn readers(&self, count: usize) -> Result<Vec<Box<dyn Connection>>, TargetError> {
@@ -194,6 +207,15 @@ impl Target for PostgresTarget {
         Ok(Box::new(lock::take(session, ledger, lock::Purpose::Schema, holder, wait)?))
     }
 
+    fn bulk_session(&self) -> Result<Box<dyn BulkSession>, TargetError> {
+        let lent = patiently(|| self.access()?.sessions.take())?;
+        Ok(Box::new(self.admitted(lent, Durability::Full)?))
+    }
+
+    fn admit(&self, run: Option<Uuid>) {
+        *self.pass.lock().unwrap_or_else(PoisonError::into_inner) = run;
+    }
+
     fn attempt_log(&self) -> Result<Box<dyn AttemptLog>, TargetError> {
         let session = patiently(|| self.access()?.opener.open())?;
         Ok(Box::new(log::PgLog::new(session, &self.options.ledger_schema)))
@@ -212,7 +234,12 @@ impl Target for PostgresTarget {
         let database = scratch::ScratchDatabase::create(&self.access()?.opener)?;
         let mut options = self.options.clone();
         options.parameters.dbname = Some(database.name().to_owned());
-        Ok(Box::new(PostgresTarget { options, access: Mutex::new(None), _scratch: Some(database) }))
+        Ok(Box::new(PostgresTarget {
+            options,
+            access: Mutex::new(None),
+            pass: Mutex::new(None),
+            _scratch: Some(database),
+        }))
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Session {
     /// The schema of the application's tables.
     pub schema: String,
     pub durability: Option<Durability>,
+    /// The run whose tables it may write to while they are loaded in bulk.
+    pub pass: Option<uuid::Uuid>,
     /// Statements that come again and again, by their text: the server plans them once.
     prepared: HashMap<String, Statement>,
     /// What COPY is about to send: kept, because every batch needs as much again.
@@ -183,6 +185,7 @@ impl Opener {
             client,
             schema,
             durability: None,
+            pass: None,
             prepared: HashMap::new(),
             buffer: Vec::new(),
             staged: HashMap::new(),

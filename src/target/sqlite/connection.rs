@@ -421,7 +421,7 @@ impl Connection for SqliteConnection {
 }
 
 /// The name that a table has in this database.
-fn stored_name(table: &Table) -> String {
+pub(super) fn stored_name(table: &Table) -> String {
     match table.owner {
         Owner::Application => table.name.to_owned(),
         Owner::Ledger => format!("transload_{}", table.name),

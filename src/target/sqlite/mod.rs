@@ -3,6 +3,7 @@
 //! Opening and locating the file stands here; what a connection does is in `connection`, how
 //! values are stored in `values`. Which rows are written, and when, is decided above.
 
+mod bulk;
 mod catalogue;
 mod connection;
 mod ddl;
@@ -19,13 +20,14 @@ use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::model::path::escape_controls;
 use crate::model::Limits;
 
 use super::{
-    AttemptLog, Capabilities, Connection, Durability, Encoder, Holder, Lock, LockError, SchemaSession, Target,
-    TargetError, TargetErrorKind, Watch,
+    AttemptLog, BulkSession, Capabilities, Connection, Durability, Encoder, Holder, Lock, LockError, SchemaSession,
+    Target, TargetError, TargetErrorKind, Watch,
 };
 use connection::SqliteConnection;
 use reader::Way;
@@ -134,6 +136,15 @@ impl Target for SqliteTarget {
     fn schema_lock(&self, _: &Holder, _: Duration) -> Result<Box<dyn Lock>, LockError> {
         Ok(Box::new(lock::NoLock))
     }
+
+    fn bulk_session(&self) -> Result<Box<dyn BulkSession>, TargetError> {
+        let path = file::locate(&self.path)?;
+        file::create_private(&path)?;
+        Ok(Box::new(patiently(|| SqliteConnection::open(&path, Durability::Full, BUSY_TIMEOUT))?))
+    }
+
+    /// Nobody is kept out of a file.
+    fn admit(&self, _: Option<Uuid>) {}
 
     fn attempt_log(&self) -> Result<Box<dyn AttemptLog>, TargetError> {
         Ok(Box::new(log::FileLog::beside(&file::locate(&self.path)?)))

@@ -1,0 +1,227 @@
+//! Putting back what was set aside: step after step, the long ones side by side.
+//!
+//! ```text
+//! indexes || -> keys -> foreign keys -> their checks and statistics || -> last look, others may write
+//! ```
+//!
+//! The ledger says what is left, so it makes no difference who begins this, or how often.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crossbeam_channel::{bounded, RecvTimeoutError};
+use uuid::Uuid;
+
+use crate::exec::{crew, with_pauses, CrewError, Halt, Progress, Snapshot, Stop, PAUSES};
+use crate::format::Format;
+use crate::target::bulk::{self, BulkSession, Piece, Step};
+use crate::target::{Lock, LockError, Target, TargetError, TargetErrorKind};
+
+use super::clashes::{take_out, Taken};
+use crate::pipeline::phase::{lock_again, LOCK_CHECK, TICK};
+
+/// The steps before the last look, and what may go side by side. A table's check and its statistics
+/// wait for each other, which no other work has to.
+const STEPS: [&[Step]; 4] = [&[Step::Index], &[Step::Key], &[Step::Reference], &[Step::Check, Step::Statistics]];
+
+/// What it takes.
+pub struct PutBack<'a> {
+    pub format: &'static dyn Format,
+    pub target: &'a dyn Target,
+    /// How many builds may run at once.
+    pub sessions: usize,
+    pub progress: &'a Progress,
+    pub tick: &'a (dyn Fn(&Snapshot) + Sync),
+    /// Who holds the lock.
+    pub holder: &'a str,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PutBackError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error("`{name}` cannot be put back: {rows} rows of {table} that no document made stand in the way")]
+    Foreign { name: String, table: String, rows: usize },
+    #[error("`{name}` cannot be put back: rows still stand in the way after their documents were taken out")]
+    Stays { name: String, source: TargetError },
+    #[error("a part of putting back broke down, which is a mistake in transload")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Puts everything back; returns the documents that were taken out because their rows stood in the
+/// way of a key. A request to stop makes no difference: half of it helps nobody.
+pub fn put_back(work: &PutBack, lock: &mut Box<dyn Lock>) -> Result<Taken, PutBackError> {
+    let mut first = work.target.bulk_session()?;
+    let mut taken = Taken::default();
+    let run = bulk::pieces(&mut *first)?.first().map(|piece| piece.run);
+    let Some(run) = run else { return Ok(taken) };
+    work.progress.set_work("building indexes");
+    // Rows may have to be taken out.
+    work.target.admit(Some(run));
+    drop(first);
+    let mut sessions = Vec::new();
+    for _ in 0..work.sessions.max(1) {
+        sessions.push(work.target.bulk_session()?);
+    }
+    let mut cleared = HashSet::new();
+    for steps in STEPS {
+        loop {
+            let refused = take(work, lock, &mut sessions, steps)?;
+            for (piece, error) in &refused {
+                if !cleared.insert(piece.position) {
+                    return Err(PutBackError::Stays { name: piece.name.clone(), source: again(error) });
+                }
+                let clashes = sessions[0].in_the_way(piece)?;
+                taken.add(take_out(work.format, &mut *sessions[0], piece, &clashes)?);
+            }
+            if refused.is_empty() {
+                break;
+            }
+        }
+    }
+    let rest = bulk::pieces(&mut *sessions[0])?;
+    retry(work, &mut sessions[0], |session| session.finish(&rest))?;
+    work.target.admit(None);
+    Ok(taken)
+}
+
+/// The same error once more, for whoever reports it.
+fn again(error: &TargetError) -> TargetError {
+    let mut same = TargetError::new(error.kind, error.context.clone());
+    same.code.clone_from(&error.code);
+    match std::error::Error::source(error) {
+        Some(cause) => same.because(cause.to_string()),
+        None => same,
+    }
+}
+
+type Refused = Vec<(Piece, TargetError)>;
+
+/// Takes all of these steps that are left; returns those that rows stand in the way of.
+fn take(
+    work: &PutBack,
+    lock: &mut Box<dyn Lock>,
+    sessions: &mut [Box<dyn BulkSession>],
+    steps: &[Step],
+) -> Result<Refused, PutBackError> {
+    let mut pieces = bulk::pieces(&mut *sessions[0])?;
+    pieces.retain(|piece| steps.contains(&piece.step));
+    if pieces.is_empty() {
+        return Ok(Refused::new());
+    }
+    // The largest first, so that all end at about the same time.
+    let tables: Vec<&str> = pieces.iter().map(|piece| piece.table.as_str()).collect();
+    let sizes = sessions[0].sizes(&tables)?;
+    let mut sized: Vec<(u64, Piece)> = sizes.into_iter().zip(pieces).collect();
+    sized.sort_by_key(|(size, piece)| (piece.step, std::cmp::Reverse(*size), piece.position));
+    let queue: Mutex<VecDeque<Piece>> = Mutex::new(sized.into_iter().map(|(_, piece)| piece).collect());
+    let refused = Mutex::new(Refused::new());
+    let busy = if steps.iter().all(|step| step.is_parallel()) { sessions.len() } else { 1 };
+    let result = crew::run(|crew| {
+        let (working, finished) = bounded::<()>(0);
+        let halt = crew.halt();
+        for (number, session) in sessions.iter_mut().take(busy).enumerate() {
+            let (working, halt, queue, refused) = (working.clone(), halt.clone(), &queue, &refused);
+            crew.spawn(format!("build-{}", number + 1), move || {
+                let result = build(work, session, queue, refused, &halt);
+                drop(working);
+                result
+            });
+        }
+        drop(working);
+        let mut checked = std::time::Instant::now();
+        while let Err(RecvTimeoutError::Timeout) = finished.recv_timeout(TICK) {
+            (work.tick)(&work.progress.snapshot());
+            if checked.elapsed() >= LOCK_CHECK {
+                check_lock(work, lock)?;
+                checked = std::time::Instant::now();
+            }
+        }
+        Ok(())
+    });
+    match result {
+        Ok(()) => Ok(refused.into_inner().unwrap_or_else(PoisonError::into_inner)),
+        Err(CrewError::Failed(error)) => Err(error),
+        Err(error) => Err(PutBackError::Broken(Box::new(error))),
+    }
+}
+
+fn check_lock(work: &PutBack, lock: &mut Box<dyn Lock>) -> Result<(), PutBackError> {
+    let Err(lost) = lock.check() else { return Ok(()) };
+    Ok(lock_again(work.target, work.holder, &Stop::new(), lock, lost)?)
+}
+
+fn build(
+    work: &PutBack,
+    session: &mut Box<dyn BulkSession>,
+    queue: &Mutex<VecDeque<Piece>>,
+    refused: &Mutex<Refused>,
+    halt: &Halt,
+) -> Result<(), PutBackError> {
+    while !halt.is_set() {
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(piece) = next else { break };
+        let begin = std::time::Instant::now();
+        match put_back_one(work, session, &piece) {
+            Ok(()) => {
+                let milliseconds = Duration::as_millis(&begin.elapsed());
+                tracing::debug!(step = piece.step.name(), name = %piece.name, milliseconds, "put back");
+            }
+            Err(error) if error.kind == TargetErrorKind::Data => {
+                refused.lock().unwrap_or_else(PoisonError::into_inner).push((piece, error));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// One step, tried again where that can help. An answer that was lost may have been a good one.
+fn put_back_one(work: &PutBack, session: &mut Box<dyn BulkSession>, piece: &Piece) -> Result<(), TargetError> {
+    let mut first = true;
+    retry(work, session, |session| {
+        if !std::mem::take(&mut first) && !is_left(&mut **session, piece.position)? {
+            return Ok(());
+        }
+        session.put_back(piece)
+    })
+}
+
+fn is_left(session: &mut dyn BulkSession, position: i64) -> Result<bool, TargetError> {
+    Ok(bulk::pieces(session)?.iter().any(|piece| piece.position == position))
+}
+
+/// Runs `attempt`, and again after pauses, over a new connection where the old one was lost.
+fn retry(
+    work: &PutBack,
+    session: &mut Box<dyn BulkSession>,
+    mut attempt: impl FnMut(&mut Box<dyn BulkSession>) -> Result<(), TargetError>,
+) -> Result<(), TargetError> {
+    let may_help = |error: &TargetError| matches!(error.kind, TargetErrorKind::Lost | TargetErrorKind::Transient);
+    let mut lost = false;
+    with_pauses(&PAUSES, may_help, &Stop::new(), || {
+        if lost {
+            *session = work.target.bulk_session()?;
+        }
+        let result = attempt(session);
+        lost = matches!(&result, Err(error) if error.kind == TargetErrorKind::Lost);
+        result
+    })
+}
+
+impl Taken {
+    /// The documents that were taken out.
+    pub fn ids(&self) -> HashSet<Uuid> {
+        self.documents.iter().map(|document| document.id).collect()
+    }
+
+    fn add(&mut self, other: Taken) {
+        self.documents.extend(other.documents);
+        for (table, rows) in other.rows {
+            *self.rows.entry(table).or_default() += rows;
+        }
+    }
+}
