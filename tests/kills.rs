@@ -1,7 +1,7 @@
 //! The program is killed at random moments, or its server is, and started again with the same
 //! command: what the database holds in the end is what an uninterrupted run leaves.
 //!
-//! `TRANSLOAD_TEST_KILLS=n` kills n times instead of 20, `TRANSLOAD_TEST_LONG=1` some hundred times,
+//! `TRANSLOAD_TEST_KILLS=n` kills n times instead of 10, `TRANSLOAD_TEST_LONG=1` some hundred times,
 //! and `TRANSLOAD_TEST_SEED` repeats a failing case.
 
 mod support;
@@ -29,7 +29,7 @@ const STREAMED: [&str; 4] = ["--batch-rows", "100", "--whole-bytes", "64KiB"];
 
 /// Kills of the main campaign, and of the smaller ones beside it.
 fn rounds() -> (usize, usize) {
-    let default = if chance::is_long() { 400 } else { 20 };
+    let default = if chance::is_long() { 400 } else { 10 };
     let rounds = chance::number("TRANSLOAD_TEST_KILLS").map_or(default, |number| usize::try_from(number).expect("few"));
     (rounds, rounds.div_ceil(5))
 }
@@ -317,24 +317,7 @@ fn a_server_that_stays_down_ends_the_run_which_then_resumes() {
     assert_runs(&database, &[], 1, "after the server was down for long");
 }
 
-macro_rules! on_every_target {
-    ($($case:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[test]
-            fn $case() {
-                super::$case(&super::Place::sqlite());
-            })+
-        }
-        mod postgres {
-            $(#[test]
-            fn $case() {
-                super::$case(&super::Place::postgres(super::PrivatePostgres::start()));
-            })+
-        }
-    };
-}
-
-on_every_target!(
+in_every_place!(
     kills_leave_no_trace,
     two_kills_in_a_row_leave_no_trace,
     kills_of_a_bulk_load_leave_no_trace,

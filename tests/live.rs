@@ -23,7 +23,6 @@ use application::{Planted, Record, Shared, Writer, FAULTS};
 use records::{Chat, Entry, Half, Message, User};
 use support::chance::{self, Chance};
 use support::place::{Database, Place};
-use support::postgres::PrivatePostgres;
 use support::proof;
 use transload::model::ids::derive;
 use transload::verify::outcome::{Conclusion, Outcome};
@@ -67,7 +66,7 @@ fn plan() -> Plan {
             gap: Duration::from_millis(300),
             max_lag: Duration::from_millis(1_500),
             faults: 11,
-            quiet: Duration::from_secs(3),
+            quiet: Duration::from_secs(1),
             faulty: Duration::from_secs(2),
         },
     }
@@ -265,21 +264,4 @@ impl Drop for Stop<'_> {
     }
 }
 
-macro_rules! on_every_target {
-    ($($case:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[test]
-            fn $case() {
-                super::$case(&super::Place::sqlite());
-            })+
-        }
-        mod postgres {
-            $(#[test]
-            fn $case() {
-                super::$case(&super::Place::postgres(super::PrivatePostgres::start()));
-            })+
-        }
-    };
-}
-
-on_every_target!(a_live_application_is_followed_and_its_faults_are_found);
+in_every_place!(a_live_application_is_followed_and_its_faults_are_found);

@@ -14,7 +14,6 @@ use std::time::{Duration, SystemTime};
 use serde_json::json;
 use support::chance;
 use support::place::{Database, Ended, Place};
-use support::postgres::PrivatePostgres;
 use transload::format::donna::tables::{CHAT_SESSIONS, MESSAGES};
 use transload::generate::{generate, Options};
 use transload::model::{Instant, Row, Table, Value};
@@ -40,7 +39,7 @@ fn assert_within(ended: &Ended, limit: u64, what: &str) {
     assert!(ended.peak <= limit, "{what} took {} MiB of {}", ended.peak / MIB, limit / MIB);
 }
 
-fn a_tree_of_ten_thousand_records_takes_less_than_128_mib(place: &Place) {
+fn a_tree_of_ten_thousand_records_is_loaded_and_verified_in_less_than_128_mib(place: &Place) {
     let source = place.path("tree");
     generate(&source, &Options { records: 10_000, seed: 1, damage: 0.0 }).expect("a tree can be made");
     let database = place.fresh();
@@ -51,40 +50,28 @@ fn a_tree_of_ten_thousand_records_takes_less_than_128_mib(place: &Place) {
     assert_eq!(again.code, Some(0), "{}", again.log);
     assert_within(&again, TREE_LIMIT, "10,000 records again");
     assert_eq!(database.content().rows("messages").len(), 10_000);
+    let verified = verify(place, &source, &database);
+    assert_eq!(verified.code, Some(0), "{}", verified.log);
+    assert_within(&verified, TREE_LIMIT, "a verification of 10,000 records");
 }
 
 fn verify(place: &Place, source: &Path, database: &Database) -> Ended {
     place.start_verb("verify", source, database, &[]).wait()
 }
 
-fn a_verification_of_ten_thousand_records_takes_less_than_128_mib(place: &Place) {
-    let source = place.path("tree");
-    generate(&source, &Options { records: 10_000, seed: 1, damage: 0.0 }).expect("a tree can be made");
-    let database = place.fresh();
-    assert_eq!(place.run(&source, &database, &[]).code, Some(0));
-    let verified = verify(place, &source, &database);
+/// Verified as it is, and with one message in the middle that is another one.
+fn assert_verifies(place: &Place, source: &Path, database: &Database, chat: &Chat) {
+    let verified = verify(place, source, database);
     assert_eq!(verified.code, Some(0), "{}", verified.log);
-    assert_within(&verified, TREE_LIMIT, "a verification of 10,000 records");
-}
+    assert_within(&verified, 256 * MIB, "a verification of a huge chat");
 
-fn a_verification_of_a_huge_chat_takes_bounded_memory(place: &Place) {
-    let (bytes, _, _) = huge();
-    let source = place.path("source");
-    let chat = Chat::write(&source, bytes);
-    let database = place.fresh();
-    assert_eq!(place.run(&source, &database, &[]).code, Some(0));
-    let verified = verify(place, &source, &database);
-    assert_eq!(verified.code, Some(0), "{}", verified.log);
-    assert_within(&verified, 256 * MIB, &format!("a verification of a chat of {} MB", bytes / 1_000_000));
-
-    // One message in the middle is another one.
     let mut connection = database.target().connect(Durability::Relaxed).expect("the database answers");
     let number = [Value::Int(chat.messages.len() as i64 / 2)];
-    let mut found = rows(&database, &MESSAGES, "sequence_number", &number);
+    let mut found = rows(database, &MESSAGES, "sequence_number", &number);
     found[0].0[3] = Value::Text("edited".into());
     connection.update(&MESSAGES, &found).expect("the row can be written");
     drop(connection);
-    let verified = place.start_verb("verify", &source, &database, &["--max-lag", "1s"]).wait();
+    let verified = place.start_verb("verify", source, database, &["--max-lag", "1s"]).wait();
     assert_eq!(verified.code, Some(1), "{}", verified.log);
     assert!(verified.log.contains("edited_in_database"), "{}", verified.log);
     assert_within(&verified, 256 * MIB, "a verification of a huge chat that differs");
@@ -254,7 +241,7 @@ fn assert_is_loaded(database: &Database, chat: &Chat, when: &str) {
     assert_eq!((all, ids.len()), (count, count), "{when}");
 }
 
-fn a_huge_chat_loads_and_changes_in_bounded_memory(place: &Place) {
+fn a_huge_chat_is_loaded_changed_and_verified_in_bounded_memory(place: &Place) {
     let (bytes, _, limit) = huge();
     let source = place.path("source");
     let mut chat = Chat::write(&source, bytes);
@@ -275,6 +262,7 @@ fn a_huge_chat_loads_and_changes_in_bounded_memory(place: &Place) {
     assert_eq!(again.code, Some(0), "{}", again.log);
     assert!(again.log.contains("1 unchanged"), "{}", again.log);
     assert_within(&again, 64 * MIB, "the same chat again");
+    assert_verifies(place, &source, &database, &chat);
 }
 
 fn a_huge_chat_that_was_cut_short_is_rejected_whole(place: &Place) {
@@ -301,27 +289,8 @@ fn a_huge_chat_that_was_cut_short_is_rejected_whole(place: &Place) {
     assert_eq!(content.rows("rejects").len(), 1);
 }
 
-macro_rules! on_every_target {
-    ($($case:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[test]
-            fn $case() {
-                super::$case(&super::Place::sqlite());
-            })+
-        }
-        mod postgres {
-            $(#[test]
-            fn $case() {
-                super::$case(&super::Place::postgres(super::PrivatePostgres::start()));
-            })+
-        }
-    };
-}
-
-on_every_target!(
-    a_tree_of_ten_thousand_records_takes_less_than_128_mib,
-    a_huge_chat_loads_and_changes_in_bounded_memory,
+in_every_place!(
+    a_tree_of_ten_thousand_records_is_loaded_and_verified_in_less_than_128_mib,
+    a_huge_chat_is_loaded_changed_and_verified_in_bounded_memory,
     a_huge_chat_that_was_cut_short_is_rejected_whole,
-    a_verification_of_ten_thousand_records_takes_less_than_128_mib,
-    a_verification_of_a_huge_chat_takes_bounded_memory,
 );

@@ -34,7 +34,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use mutation::Mutation;
 use support::chance::{self, Chance};
 use support::place::Place;
-use support::postgres::PrivatePostgres;
 use support::proof;
 use transload::verify::Options;
 use tree::Size;
@@ -191,24 +190,7 @@ fn mutations_of_histories_that_are_not_held_are_told_as_those_of_held_ones(place
     assert!(wrong.is_empty(), "{} findings:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-macro_rules! on_every_target {
-    ($($case:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[test]
-            fn $case() {
-                super::$case(&super::Place::sqlite());
-            })+
-        }
-        mod postgres {
-            $(#[test]
-            fn $case() {
-                super::$case(&super::Place::postgres(super::PrivatePostgres::start()));
-            })+
-        }
-    };
-}
-
-on_every_target!(
+in_every_place!(
     clean_runs_raise_no_alarm,
     every_mutation_is_found_and_nothing_else,
     mutations_of_histories_that_are_not_held_are_told_as_those_of_held_ones,

@@ -291,6 +291,12 @@ fn optional_parts_are_made_on_demand(site: &Site) {
     assert_eq!(first["left_out"], serde_json::json!(["0002_logs.sql"]));
     assert_eq!(first["applied"][1]["warnings"], serde_json::json!(["table `logs` is missing"]));
     assert_says(&site.run(&["validate", "app"]).expect(0).stdout, &["warning: table `logs` is missing"]);
+    // A setting is for transload's own parts.
+    let mut command = site.command(&["apply", "app"]);
+    assert!(command.env("TRANSLOAD_WITH", "logs").output().expect("it starts").status.success());
+    assert_eq!(site.recorded("app"), "1,3");
+    let wrong = site.run(&["apply", "app", "--with", "log"]).expect(2);
+    assert_says(&wrong.stderr, &["no migration belongs to an optional part `log`; there are logs"]);
     site.run(&["apply", "app", "--with", "logs"]).expect(0);
     assert_eq!(site.recorded("app"), "1,2,3");
     assert_eq!(site.run(&["validate", "app"]).expect(0).stdout, "`app` is what version 0003 declares\n");
@@ -318,6 +324,50 @@ fn the_log_tells_every_attempt_and_shows_who_changed_it(site: &Site) {
     }
     let status = site.run(&["status", "app"]).expect(1);
     assert!(status.stdout.ends_with("the log of attempts was changed at line 2\n"), "{}", status.stdout);
+}
+
+fn a_log_whose_end_was_cut_off_is_noticed(site: &Site) {
+    site.files("app", &APP[..2]);
+    site.run(&["apply", "app"]).expect(0);
+    site.run(&["status", "app"]).expect(0);
+    // Two files were begun and applied: four lines, of which the history knows three.
+    if site.dialect == "postgres" {
+        site.execute("ALTER TABLE transload.schema_attempts DISABLE TRIGGER only_grows; DELETE FROM transload.schema_attempts WHERE number > 2;");
+    } else {
+        let path = site.place.path("app.db.schema-log");
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 4);
+        fs::write(&path, text.lines().take(2).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    }
+    let flaw = "the log of attempts ends after 2 lines, and had 3 once: its end was cut off";
+    assert!(site.run(&["status", "app"]).expect(1).stdout.ends_with(&format!("\n{flaw}\n")));
+    assert_eq!(site.run(&["status", "app", "--json"]).expect(1).json()["log_flaw"], flaw);
+    // What the files declare is checked where they declare something.
+    site.run(&["snapshot", "app"]).expect(0);
+    let validated = site.run(&["validate", "app"]).expect(1).stdout;
+    assert_eq!(validated, format!("{flaw}\n`app` is what version 0002 declares\n"));
+    // It stays so, whatever is appended.
+    site.files("app", &[("0003_phone.sql", PHONE)]);
+    site.run(&["snapshot", "app"]).expect(0);
+    site.run(&["apply", "app"]).expect(0);
+    site.run(&["status", "app"]).expect(1);
+}
+
+fn a_history_from_before_the_log_was_anchored_goes_on(site: &Site) {
+    site.files("app", &APP[..1]);
+    site.run(&["apply", "app"]).expect(0);
+    let history = site.history();
+    site.execute(&format!(
+        "DELETE FROM {history} WHERE set_name = 'history' AND number = 2;
+         ALTER TABLE {history} DROP COLUMN log_entries; ALTER TABLE {history} DROP COLUMN log_head;"
+    ));
+    site.run(&["status", "app"]).expect(0);
+    site.files("app", &[APP[1]]);
+    site.run(&["apply", "app"]).expect(0);
+    assert_eq!((site.recorded("history"), site.recorded("app")), ("1,2".to_owned(), "1,2".to_owned()));
+    let known = format!("SELECT count(log_head) FROM {history} WHERE set_name = 'app'");
+    assert_eq!(site.value(&known), "1");
+    site.run(&["status", "app"]).expect(0);
 }
 
 fn what_a_person_marks_in_a_declared_schema_is_minded_and_kept(site: &Site) {
@@ -368,6 +418,8 @@ on_both!(
     the_newest_migration_is_undone_by_the_file_that_says_so,
     optional_parts_are_made_on_demand,
     the_log_tells_every_attempt_and_shows_who_changed_it,
+    a_log_whose_end_was_cut_off_is_noticed,
+    a_history_from_before_the_log_was_anchored_goes_on,
 );
 
 #[test]
@@ -548,6 +600,8 @@ fn the_whole_model_of_postgres_is_declared_and_compared() {
         ("CREATE OR REPLACE VIEW v AS SELECT id, m FROM a WHERE n > 6", "view `v`: definition"),
         ("CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$", "function `touch()`: definition"),
         ("ALTER TABLE a DISABLE TRIGGER touched", "trigger `a.touched`: definition"),
+        ("CREATE POLICY own ON a FOR SELECT USING (n > 0)", "policy `a.own` is there and not declared"),
+        ("CREATE RULE quiet AS ON DELETE TO a DO INSTEAD NOTHING", "rule `a.quiet` is there and not declared"),
         ("ALTER SEQUENCE numbers INCREMENT 2", "sequence `numbers`: definition"),
         ("ALTER TABLE a ALTER n SET DEFAULT 4", "column `a.n`: default"),
     ];
@@ -582,6 +636,70 @@ fn a_scratch_database_is_gone_afterwards() {
     assert_says(&failed.stderr, &["`0002_bad.sql` failed at statement 1"]);
     assert_eq!(site.value("SELECT count(*) FROM pg_database WHERE datname LIKE 'transload%'"), "0");
     assert!(!site.place.path("app/0001.json").exists());
+}
+
+#[test]
+fn who_is_in_the_way_of_a_concurrent_build_is_told_while_it_waits() {
+    use std::io::{BufRead, BufReader};
+    let site = Site::postgres();
+    site.files("app", &APP[..1]);
+    site.run(&["apply", "app"]).expect(0);
+    let index = "-- WHY: x\n-- NO TRANSACTION\nCREATE INDEX CONCURRENTLY by_status ON users (status);\n";
+    site.files("app", &[("0002_by_status.sql", index)]);
+    let mut writer = server::connect(&site.url);
+    writer.batch_execute("BEGIN; INSERT INTO users (id, email) VALUES (1, 'a@b.c')").expect("it writes");
+    let mut command = site.command(&["apply", "app"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
+    let waits = "`0002_by_status.sql` waits; in the way: server process ";
+    let mut lines = stderr.lines().map(|line| line.expect("it is text"));
+    assert!(lines.any(|line| line.starts_with(waits)), "nothing was told while it waited");
+    assert_eq!(child.try_wait().expect("it is our child"), None);
+    writer.batch_execute("COMMIT").expect("it ends");
+    lines.for_each(drop);
+    assert!(child.wait().expect("it is our child").success());
+}
+
+#[test]
+fn what_a_killed_snapshot_left_behind_goes_with_the_next_one() {
+    let private = server::PrivatePostgres::start();
+    let site = Site { url: private.fresh_database(), place: support::cli::Workplace::new(), dialect: "postgres" };
+    let sleeps = "SELECT pg_sleep(0.02);\n".repeat(3_000);
+    let slow = format!("-- WHY: x\nCREATE TABLE a (id INTEGER);\n{sleeps}");
+    site.files("slow", &[("0001_slow.sql", &slow)]);
+    site.files("app", &APP[..1]);
+    site.execute("CREATE DATABASE transload_scratch_of_mine");
+    let databases = || site.value("SELECT count(*) FROM pg_database WHERE datname LIKE 'transload_scratch_%'");
+    let sessions = |expected: &str| {
+        let begin = std::time::Instant::now();
+        let query = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname ~ '^transload_scratch_[0-9a-f]{32}$'";
+        while site.value(query) != expected {
+            assert!(begin.elapsed() < Duration::from_secs(60), "no session comes or goes");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let start = || {
+        let mut command = site.command(&["snapshot", "slow"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
+    };
+    let kill = |mut child: std::process::Child| {
+        child.kill().expect("it is our child");
+        child.wait().expect("it is our child");
+        sessions("f");
+    };
+    let killed = start();
+    sessions("t");
+    kill(killed);
+    assert_eq!(databases(), "2");
+    // The next one takes it away, and is itself left alone by a third.
+    let mut living = start();
+    sessions("t");
+    assert_eq!(databases(), "2");
+    site.run(&["snapshot", "app"]).expect(0);
+    assert_eq!((databases().as_str(), living.try_wait().expect("it is our child")), ("2", None));
+    kill(living);
+    site.run(&["snapshot", "app", "--check"]).expect(0);
+    assert_eq!(databases(), "1");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use transload::format::donna::tables::TABLES;
+use transload::format::donna::tables::{TABLES, WITHOUT_LOGS};
 use transload::model::ledger::VERSIONS;
 use transload::model::{Owner, Value};
 use transload::schema::{self, migrations, Prepared, SchemaError};
@@ -130,6 +130,7 @@ fn checksums_are_of_the_files_as_they_are(mut fresh: Fresh) {
     let expected: Vec<_> = ["donna", "transload"]
         .into_iter()
         .flat_map(|schema| migrations(schema, fresh.dialect).unwrap())
+        .filter(|migration| migration.name() != "search")
         .map(|migration| Value::Bytes(migration.checksum().to_vec()))
         .collect();
     assert_eq!(recorded, expected);
@@ -172,9 +173,65 @@ fn half_of_the_tables_is_refused(mut fresh: Fresh) {
     assert_eq!(fresh.refusal(), "the table `users` is there, but `messages` is not");
 }
 
-fn log_tables_alone_are_refused(mut fresh: Fresh) {
+fn log_tables_alone_are_refused_where_they_are_wanted(mut fresh: Fresh) {
     fresh.run_file("0003_system_logs.sql");
     assert_eq!(fresh.refusal(), "the table `system_logs` is there, but `users` is not");
+    // Whose they are is nothing to us otherwise.
+    let prepared = schema::prepare(&mut *fresh.connection, fresh.dialect, "donna", &WITHOUT_LOGS).unwrap();
+    // The ledger was a transaction of its own.
+    assert_eq!((prepared.applied.len(), prepared.adopted.len()), (2, 0));
+    assert!(fresh.check().unwrap());
+}
+
+fn an_optional_part_is_made_on_demand(mut fresh: Fresh) {
+    let dialect = fresh.dialect;
+    let prepared = schema::prepare(&mut *fresh.connection, dialect, "donna", &WITHOUT_LOGS).unwrap();
+    assert_eq!(prepared.applied.len(), 4);
+    assert_eq!(fresh.tables().len(), 4);
+    assert!(fresh.check().unwrap());
+    assert_eq!(schema::parts("donna", dialect), ["logs", "search"]);
+    assert_eq!(schema::part_of("donna", dialect, TABLES[4]).as_deref(), Some("logs"));
+    assert_eq!(schema::parts_of(&mut *fresh.connection, dialect, "donna").unwrap(), [""; 0]);
+    let with = names(&["search"]);
+    let mut prepare = |tables: &[&transload::model::Table], with: &[String]| {
+        schema::prepare_with(&mut *fresh.connection, dialect, "donna", tables, with).unwrap().applied
+    };
+    assert_eq!(prepare(&WITHOUT_LOGS, &with), ["donna/0004_search.sql"]);
+    assert_eq!(prepare(&WITHOUT_LOGS, &with), [""; 0]);
+    assert_eq!(prepare(&TABLES, &[]), ["donna/0003_system_logs.sql"]);
+    assert_eq!(prepare(&WITHOUT_LOGS, &[]), [""; 0]);
+    assert_eq!(schema::parts_of(&mut *fresh.connection, dialect, "donna").unwrap(), ["logs", "search"]);
+    assert!(fresh.check().unwrap());
+}
+
+fn a_part_that_the_database_has_must_be_whole(mut fresh: Fresh) {
+    let with = names(&["search"]);
+    schema::prepare_with(&mut *fresh.connection, fresh.dialect, "donna", &WITHOUT_LOGS, &with).unwrap();
+    let drop = match fresh.dialect {
+        "sqlite" => "DROP TRIGGER messages_search_update",
+        _ => "DROP INDEX idx_messages_search",
+    };
+    fresh.sql(Owner::Application, drop);
+    let error = schema::prepare(&mut *fresh.connection, fresh.dialect, "donna", &WITHOUT_LOGS).unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.starts_with("the schema `donna` is not what its version 4 declares: ") && said.contains("search"),
+        "{said}"
+    );
+    assert!(said.ends_with("is missing"), "{said}");
+}
+
+fn an_earlier_wording_of_a_file_is_the_file(mut fresh: Fresh) {
+    fresh.prepare().unwrap();
+    // As it was before its header said that it is optional.
+    let former = match fresh.dialect {
+        "sqlite" => "33f7e661aba0d10e3f1ba6a126aa946a4390082f757a482cdc86fbc2362bca67",
+        _ => "db6daf9769033682cc818902a9afe6ffb7cfe24757bf352d079e3af9cb3982ed",
+    };
+    let bytes = (0..32).map(|at| u8::from_str_radix(&former[2 * at..2 * at + 2], 16).unwrap()).collect();
+    fresh.tamper(3, |version| version[3] = Value::Bytes(bytes));
+    assert_eq!(fresh.prepare().unwrap(), Prepared::default());
+    assert!(fresh.check().unwrap());
 }
 
 fn a_missing_column_is_named(mut fresh: Fresh) {
@@ -203,9 +260,9 @@ fn a_table_dropped_since_is_noticed(mut fresh: Fresh) {
 
 fn a_database_of_a_newer_transload_is_refused(mut fresh: Fresh) {
     fresh.prepare().unwrap();
-    fresh.tamper(3, |version| version[1] = Value::Int(4));
-    assert_eq!(fresh.refusal(), "the schema `donna` is at version 4, which this transload does not know");
-    assert!(matches!(fresh.check(), Err(SchemaError::Ahead { number: 4, .. })));
+    fresh.tamper(3, |version| version[1] = Value::Int(9));
+    assert_eq!(fresh.refusal(), "the schema `donna` is at version 9, which this transload does not know");
+    assert!(matches!(fresh.check(), Err(SchemaError::Ahead { number: 9, .. })));
 }
 
 fn a_migration_edited_since_is_refused(mut fresh: Fresh) {
@@ -218,20 +275,25 @@ fn a_migration_edited_since_is_refused(mut fresh: Fresh) {
 
 fn a_migration_left_out_is_refused(mut fresh: Fresh) {
     fresh.prepare().unwrap();
-    fresh.tamper(2, |version| version[0] = Value::Text("elsewhere".into()));
-    let expected = "the migration `donna/0002_indexes.sql` was left out, although later ones were applied";
+    fresh.tamper(1, |version| version[0] = Value::Text("elsewhere".into()));
+    let expected = "the migration `donna/0001_core_tables.sql` was left out, although later ones were applied";
     assert_eq!(fresh.refusal(), expected);
 }
 
 fn a_database_that_is_behind_gets_what_is_missing_on_demand(mut fresh: Fresh) {
     fresh.prepare().unwrap();
-    fresh.tamper(3, |version| version[0] = Value::Text("elsewhere".into()));
-    fresh.sql(Owner::Application, "DROP TABLE system_logs");
+    fresh.tamper(2, |version| version[0] = Value::Text("elsewhere".into()));
+    let indexes = migrations("donna", fresh.dialect).unwrap()[1].parsed();
+    let index =
+        |sql: &str| sql.strip_prefix("CREATE INDEX ").and_then(|rest| rest.split(' ').next()).map(str::to_owned);
+    let drops = indexes.statements.iter().filter_map(|statement| index(indexes.sql(statement)));
+    let drops: Vec<String> = drops.map(|name| format!("DROP INDEX {name};")).collect();
+    assert_eq!(drops.len(), 19);
+    fresh.sql(Owner::Application, &drops.concat());
     assert!(matches!(fresh.check(), Err(SchemaError::Behind { .. })));
-    assert_eq!(fresh.refusal(), "the migration `donna/0003_system_logs.sql` was not applied yet");
+    assert_eq!(fresh.refusal(), "the migration `donna/0002_indexes.sql` was not applied yet");
     let prepared = schema::upgrade(&mut *fresh.connection, fresh.dialect, "donna", &TABLES).unwrap();
-    assert_eq!(prepared, Prepared { applied: names(&["donna/0003_system_logs.sql"]), adopted: vec![] });
-    assert_eq!(fresh.tables().len(), 5);
+    assert_eq!(prepared, Prepared { applied: names(&["donna/0002_indexes.sql"]), adopted: vec![] });
     assert!(fresh.check().unwrap());
 }
 
@@ -263,7 +325,8 @@ macro_rules! cases {
         cases!(@ $make, an_empty_database_gets_every_table, looking_changes_nothing,
             checksums_are_of_the_files_as_they_are, tables_that_the_application_made_are_adopted,
             the_optional_log_table_is_made_where_the_application_has_none, half_of_the_tables_is_refused,
-            log_tables_alone_are_refused, a_missing_column_is_named, a_column_of_another_type_is_named,
+            log_tables_alone_are_refused_where_they_are_wanted, an_optional_part_is_made_on_demand,
+            a_part_that_the_database_has_must_be_whole, an_earlier_wording_of_a_file_is_the_file, a_missing_column_is_named, a_column_of_another_type_is_named,
             a_table_dropped_since_is_noticed, a_database_of_a_newer_transload_is_refused,
             a_migration_edited_since_is_refused, a_migration_left_out_is_refused,
             a_database_that_is_behind_gets_what_is_missing_on_demand, a_migration_that_fails_is_named_and_undone,

@@ -103,7 +103,7 @@ fn assert_is_a_version(site: &Site, after: &str) -> usize {
 }
 
 fn kills_leave_a_recorded_version(site: &Site) {
-    let rounds = if chance::is_long() { 200 } else { 8 };
+    let rounds = if chance::is_long() { 200 } else { 4 };
     let mut chance = Chance::new("kills_leave_a_recorded_version");
     let versions = many(site);
     let begin = Instant::now();
@@ -132,7 +132,7 @@ fn kills_leave_a_recorded_version(site: &Site) {
 }
 
 fn eight_at_once_apply_each_migration_once(site: &Site) {
-    let rounds = if chance::is_long() { 50 } else { 2 };
+    let rounds = if chance::is_long() { 50 } else { 1 };
     let versions = many(site);
     for number in 0..rounds {
         let round = round(site, number);
@@ -201,7 +201,7 @@ on_both!(
 
 #[test]
 fn a_server_that_is_stopped_at_once_leaves_a_recorded_version() {
-    let rounds = if chance::is_long() { 20 } else { 2 };
+    let rounds = if chance::is_long() { 20 } else { 1 };
     let mut chance = Chance::new("a_server_that_is_stopped_at_once");
     let private = server::PrivatePostgres::start_with(&server::Options { fsync: true, ..server::Options::default() });
     let site = Site { url: private.fresh_database(), dialect: "postgres", ..Site::sqlite() };

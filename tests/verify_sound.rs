@@ -12,7 +12,7 @@ use serde_json::Value;
 use support::chance::{self, Chance};
 use support::cli::Workplace;
 use support::place::{Database, Moment, Place};
-use support::postgres::{execute, value, PrivatePostgres};
+use support::postgres::{execute, value};
 use support::proof;
 use transload::generate::{generate, Options};
 use transload::verify::outcome::{Conclusion, Outcome};
@@ -25,7 +25,7 @@ fn tree(place: &Place, name: &str, seed: u64, records: u64) -> PathBuf {
 
 fn migrated<'a>(place: &'a Place, source: &Path) -> Database<'a> {
     let database = place.fresh();
-    assert_eq!(place.run(source, &database, &[]).code, Some(0));
+    assert_eq!(place.run(source, &database, &["--with-logs"]).code, Some(0));
     database
 }
 
@@ -140,7 +140,8 @@ fn nothing_compared_is_not_agreement(place: &Place) {
     fs::write(strange.join("notes.txt"), "nothing").expect("a file can be written");
     not_checked(&strange, &*target, "no file of a known kind");
     // A database in which everything was migrated once, and out of which everything is gone.
-    for (table, rows) in [("users", true), ("chat_sessions", true), ("documents", false), ("residue", false)] {
+    let own = [("users", true), ("chat_sessions", true), ("system_logs", true)];
+    for (table, rows) in own.into_iter().chain([("documents", false), ("residue", false)]) {
         let prefix = match (rows, place.server.is_some()) {
             (true, _) => "",
             (false, true) => "transload.",
@@ -174,24 +175,7 @@ fn a_file_that_cannot_be_read_is_no_difference_and_no_agreement() {
     assert_eq!(found["documents"]["unreadable"], 1, "{found}");
 }
 
-macro_rules! on_every_target {
-    ($($case:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[test]
-            fn $case() {
-                super::$case(&super::Place::sqlite());
-            })+
-        }
-        mod postgres {
-            $(#[test]
-            fn $case() {
-                super::$case(&super::Place::postgres(super::PrivatePostgres::start()));
-            })+
-        }
-    };
-}
-
-on_every_target!(
+in_every_place!(
     a_verification_that_is_killed_leaves_nothing_behind,
     two_verifications_say_the_same,
     nothing_compared_is_not_agreement,

@@ -1,7 +1,7 @@
 //! The arguments of every command. Checks here are about shape; what values mean is `config`'s and
 //! the command's.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -80,6 +80,9 @@ pub struct Settings {
     /// Follow symbolic links in the source
     #[arg(long, global = true)]
     pub follow_links: bool,
+    /// Optional parts and kinds that are left out otherwise, e.g. logs,search
+    #[arg(long, global = true, value_name = "PARTS")]
+    pub with: Vec<OsString>,
     /// The most connections to the server
     #[arg(long, global = true, value_name = "N")]
     pub max_connections: Option<OsString>,
@@ -111,6 +114,7 @@ impl Settings {
     pub fn flags(&self, source: Option<&Path>) -> Flags {
         let source = source.map(|source| source.as_os_str().to_owned());
         let follow_links = self.follow_links.then(|| OsString::from("true"));
+        let with = (!self.with.is_empty()).then(|| self.with.join(OsStr::new(",")));
         [
             ("source", &source),
             ("format", &self.format),
@@ -119,6 +123,7 @@ impl Settings {
             ("rejects", &self.rejects),
             ("ledger_schema", &self.ledger_schema),
             ("follow_links", &follow_links),
+            ("with", &with),
             ("max_connections", &self.max_connections),
             ("idle_timeout", &self.idle_timeout),
             ("write.batch_rows", &self.batch_rows),
@@ -197,9 +202,6 @@ pub struct MigrateArgs {
     /// Only these kinds of documents, e.g. users,memory
     #[arg(long, value_delimiter = ',', value_name = "KINDS")]
     pub only: Vec<String>,
-    /// Also these kinds, which are left out otherwise, e.g. logs
-    #[arg(long, value_delimiter = ',', value_name = "KINDS")]
-    pub with: Vec<String>,
     /// The same as --with logs
     #[arg(long)]
     pub with_logs: bool,
@@ -374,7 +376,7 @@ mod tests {
         assert_eq!(whole.settings.db.as_deref(), Some("sqlite:a.db".as_ref()));
         let Some(Command::Migrate(args)) = &whole.command else { panic!("migrate was asked for") };
         assert_eq!(args.only, ["users", "memory"]);
-        assert_eq!(args.with, ["logs"]);
+        assert_eq!(whole.settings.with, ["logs"]);
         assert!(args.dry_run && !args.prune && args.prefer.is_none());
         assert_eq!(whole.command.as_ref().and_then(Command::source), Some(Path::new("data")));
     }

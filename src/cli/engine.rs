@@ -15,10 +15,8 @@ use crate::target::sqlite::SqliteTarget;
 use crate::target::{Connection, Durability, Target};
 
 use super::failure::Failure;
+use super::parts;
 use super::progress::Display;
-
-/// Kinds that are loaded only when they are asked for.
-pub const OPTIONAL: [&str; 1] = ["logs"];
 
 /// The format that the settings name.
 pub fn format(config: &Config) -> Result<&'static dyn Format, Failure> {
@@ -109,13 +107,14 @@ pub fn holder(command: &str) -> String {
     format!("transload {command}, process {} on {host}", std::process::id())
 }
 
-/// Makes the schema ready; see `schema`.
+/// Makes the schema ready, with these optional parts; see `schema`.
 pub fn prepare(
     dialect: &str,
     format: &'static dyn Format,
+    parts: &[String],
     connection: &mut dyn Connection,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let prepared = schema::prepare(connection, dialect, format.name(), format.tables())?;
+    let prepared = schema::prepare_with(connection, dialect, format.name(), format.tables(), parts)?;
     for migration in &prepared.applied {
         tracing::info!(%migration, "applied");
     }
@@ -154,24 +153,31 @@ fn is_interrupted(failure: &Failure) -> bool {
     matches!(failure.error.downcast_ref(), Some(SchemaError::Interrupted { .. }))
 }
 
-/// Connections that read one state of the database, for a command that changes nothing.
+/// What a command that changes nothing works with.
+pub struct Readers {
+    /// They read one state of the database.
+    pub connections: Vec<Box<dyn Connection>>,
+    /// With the tables that the database has.
+    pub format: &'static dyn Format,
+}
+
+/// Opens up to so many connections to a database.
 ///
 /// # Errors
 /// If nothing was ever migrated there.
-pub fn readers(
-    target: &dyn Target,
-    format: &'static dyn Format,
-    count: usize,
-) -> Result<Vec<Box<dyn Connection>>, Failure> {
+pub fn readers(target: &dyn Target, format: &'static dyn Format, count: usize) -> Result<Readers, Failure> {
     if !target.exists() {
         return Err(never_migrated(target));
     }
     let mut readers = target.readers(count).map_err(Failure::new)?;
     let dialect = target.capabilities().dialect;
-    match readers.first_mut().map(|reader| schema::check(&mut **reader, dialect, format.name(), format.tables())) {
-        Some(Ok(true)) => Ok(readers),
-        Some(Err(error)) => Err(Failure::new(error)),
-        Some(Ok(false)) | None => Err(never_migrated(target)),
+    let reader = &mut *readers[0];
+    match schema::check(reader, dialect, format.name(), format.tables()).map_err(Failure::new)? {
+        true => {
+            let parts = schema::parts_of(reader, dialect, format.name()).map_err(Failure::new)?;
+            Ok(Readers { connections: readers, format: parts::with(format, dialect, &parts) })
+        }
+        false => Err(never_migrated(target)),
     }
 }
 

@@ -36,13 +36,14 @@ pub fn run(args: &ExportArgs, config: &Config, quiet: bool) -> Result<Exit, Fail
     let target = engine::target(config)?;
     console::write_stderr(format!("target {}\n", escape_controls(&target.name())).as_bytes());
     let writers = config.threads.clamp(1, MOST_WRITERS);
-    let readers = engine::readers(&*target, format, export::FEWEST_READERS - 1 + writers)?;
+    let engine::Readers { connections, format } =
+        engine::readers(&*target, format, export::FEWEST_READERS - 1 + writers)?;
     let stop = engine::begin(config)?;
     let watch = Watch::start(quiet);
     watch.progress.set_work("export");
     let settings =
         Settings { format, kinds: &kinds, whole_bytes: config.whole_bytes, stop: &stop, progress: &watch.progress };
-    let exported = export::export(&Job { directory: &args.dir, settings, tick: &|now| watch.tick(now) }, readers);
+    let exported = export::export(&Job { directory: &args.dir, settings, tick: &|now| watch.tick(now) }, connections);
     drop(watch);
     let report = exported.map_err(|error: ExportError| {
         let hint = error.hint().map(str::to_owned);

@@ -16,6 +16,7 @@ mod json;
 pub mod logging;
 pub mod migrate;
 mod output_file;
+mod parts;
 pub mod progress;
 pub mod rejects;
 pub mod resume;

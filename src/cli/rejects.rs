@@ -70,8 +70,7 @@ fn retry(held: &[LedgerReject], config: &Config, json: bool, quiet: bool) -> Res
         print(|out| writeln!(out, "no rejects"))?;
         return Ok(Exit::Done);
     }
-    let kinds = engine::format(config)?.kinds().iter().map(|kind| kind.name).collect();
-    let options = MigrateOptions { kinds, dry_run: false, prune: false, prefer: None, json };
+    let options = MigrateOptions { json, ..MigrateOptions::default() };
     migrate(config, &options, Some(open), "rejects retry", quiet)
 }
 

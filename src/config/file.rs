@@ -84,12 +84,21 @@ fn plain(shape: Shape, value: &Spanned<DeValue>) -> Result<String, String> {
                 .map_err(|_| format!("{} is out of range", number.as_str()))
         }
         (Shape::Switch, DeValue::Boolean(on)) => Ok(on.to_string()),
+        (Shape::List, DeValue::String(text)) => Ok(text.to_string()),
+        (Shape::List, DeValue::Array(items)) => {
+            let name = |item: &Spanned<DeValue>| match item.get_ref() {
+                DeValue::String(text) => Ok(text.to_string()),
+                other => Err(format!("expected a list of strings, found {} in it", other.type_str())),
+            };
+            Ok(items.iter().map(name).collect::<Result<Vec<_>, _>>()?.join(","))
+        }
         (shape, value) => {
             let expected = match shape {
                 Shape::Text => "a string",
                 Shape::Number => "a whole number",
                 Shape::Size => "a number of bytes or text such as \"8 MiB\"",
                 Shape::Switch => "true or false",
+                Shape::List => "a list of strings",
             };
             Err(format!("expected {expected}, found {}", value.type_str()))
         }
@@ -115,6 +124,7 @@ mod tests {
                 Shape::Text => "\"x\"",
                 Shape::Number | Shape::Size => "7",
                 Shape::Switch => "true",
+                Shape::List => "[\"x\", \"y\"]",
             };
             let file = parse(&format!("\n{} = {value}\n", key.name)).expect("a known key");
             assert_eq!(file.get(key.name).expect("the key that was given").1.to_string(), "pipeline.toml line 2");
@@ -141,6 +151,15 @@ mod tests {
         let error = parse("db = \n").expect_err("no value");
         assert!(error.to_string().starts_with("pipeline.toml line 1: "), "{error}");
         assert!(!error.to_string().contains('\n'));
+    }
+
+    #[test]
+    fn a_list_is_written_as_one_or_with_commas() {
+        for text in ["with = [\"logs\", \"search\"]\n", "with = \"logs,search\"\n"] {
+            assert_eq!(parse(text).expect("valid").get("with").expect("given").0, "logs,search");
+        }
+        let error = parse("with = [\"logs\", 7]\n").expect_err("a number");
+        assert!(error.to_string().ends_with("expected a list of strings, found integer in it"), "{error}");
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub enum Shape {
     /// A number of bytes, or text such as `"8 MiB"`.
     Size,
     Switch,
+    /// Names: a list of strings, or one with commas between them.
+    List,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,7 @@ pub static TIMEZONE: Key = Key::new("timezone", Shape::Text);
 pub static REJECTS: Key = Key::new("rejects", Shape::Text);
 pub static LEDGER_SCHEMA: Key = Key::new("ledger_schema", Shape::Text);
 pub static FOLLOW_LINKS: Key = Key::new("follow_links", Shape::Switch);
+pub static WITH: Key = Key::new("with", Shape::List);
 pub static MAX_CONNECTIONS: Key = Key::or("max_connections", Shape::Number, &["DB_MAX_CONNECTIONS"]);
 pub static IDLE_TIMEOUT: Key = Key::or("idle_timeout", Shape::Number, &["DB_IDLE_TIMEOUT"]);
 pub static BATCH_ROWS: Key = Key::or("write.batch_rows", Shape::Number, &["MIGRATION_BATCH_SIZE"]);
@@ -68,7 +71,7 @@ pub static WHOLE_BYTES: Key = Key::new("read.whole_bytes", Shape::Size);
 pub static THREADS: Key = Key::new("read.threads", Shape::Number);
 
 /// In the order in which they are printed.
-pub static KEYS: [&Key; 15] = [
+pub static KEYS: [&Key; 16] = [
     &SOURCE,
     &FORMAT,
     &DB,
@@ -76,6 +79,7 @@ pub static KEYS: [&Key; 15] = [
     &REJECTS,
     &LEDGER_SCHEMA,
     &FOLLOW_LINKS,
+    &WITH,
     &MAX_CONNECTIONS,
     &IDLE_TIMEOUT,
     &BATCH_ROWS,

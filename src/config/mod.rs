@@ -51,6 +51,8 @@ pub struct Config {
     pub rejects: PathBuf,
     pub ledger_schema: String,
     pub follow_links: bool,
+    /// Optional parts of the schema, and kinds of documents that are left out otherwise.
+    pub with: Vec<String>,
     pub max_connections: u32,
     pub idle_timeout: Duration,
     pub batch_rows: usize,
@@ -105,6 +107,7 @@ impl Config {
         let rejects = layers.take(&key::REJECTS, "transload-rejects", value::path)?;
         let ledger_schema = layers.take(&key::LEDGER_SCHEMA, "transload", value::schema)?;
         let follow_links = layers.take(&key::FOLLOW_LINKS, "false", value::switch)?;
+        let with = layers.take(&key::WITH, "", value::list)?;
         let max_connections = layers.take(&key::MAX_CONNECTIONS, "20", |text| value::number(text, 1, 10_000))?;
         let idle_timeout = layers.take(&key::IDLE_TIMEOUT, "300", |text| value::number(text, 1, 86_400))?;
         let batch_rows = layers.take(&key::BATCH_ROWS, "1000", |text| value::number(text, 1, 1_000_000))?;
@@ -128,6 +131,7 @@ impl Config {
             rejects,
             ledger_schema,
             follow_links,
+            with,
             max_connections: u32::try_from(max_connections).expect("at most 10,000"),
             idle_timeout: Duration::from_secs(idle_timeout),
             batch_rows: narrow(batch_rows),
@@ -177,6 +181,15 @@ impl Config {
     /// Refuses another output that would lie below the source.
     pub fn check_output(&self, path: &Path, what: &'static str) -> Result<(), ConfigError> {
         outputs::check(self.source()?, what, path, "name another directory")
+    }
+
+    /// What `--with` says, and no other origin: a directory's own parts are no setting of ours.
+    pub fn with_of_directory(&self) -> &[String] {
+        let is_flag = |shown: &Shown| shown.key == key::WITH.name && matches!(shown.origin, Origin::Flag(_));
+        match self.shown.iter().any(is_flag) {
+            true => &self.with,
+            false => &[],
+        }
     }
 
     /// Every setting with its value and where it came from.

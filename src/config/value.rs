@@ -22,6 +22,18 @@ pub fn text(text: &OsStr) -> Result<String, String> {
     }
 }
 
+/// Names between commas; none at all where there is no text.
+pub fn list(value: &OsStr) -> Result<Vec<String>, String> {
+    if value.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names: Vec<String> = text(value)?.split(',').map(|name| name.trim().to_owned()).collect();
+    match names.iter().any(String::is_empty) {
+        true => Err("a name in it is empty".to_owned()),
+        false => Ok(names),
+    }
+}
+
 pub fn switch(value: &OsStr) -> Result<bool, String> {
     match text(value)?.as_str() {
         "true" | "1" => Ok(true),
@@ -106,6 +118,13 @@ mod tests {
         for wrong in ["", "MiB", "-1", "1.5 MiB", "9 parsecs", "0", "99999999999 GiB"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn lists_are_names_between_commas() {
+        assert_eq!(list(OsStr::new("logs, search")), Ok(vec!["logs".to_owned(), "search".to_owned()]));
+        assert_eq!(list(OsStr::new("")), Ok(Vec::new()));
+        assert!(list(OsStr::new("logs,")).is_err());
     }
 
     #[test]

@@ -51,6 +51,9 @@ pub trait Format: Send + Sync {
     /// The target tables, parents before children.
     fn tables(&self) -> &'static [&'static Table];
 
+    /// The same format for a database without these tables: an optional part that nobody asked for.
+    fn lacking(&self, tables: &[&'static Table]) -> &'static dyn Format;
+
     /// The kinds of documents, as `--only` names them.
     fn kinds(&self) -> &'static [&'static DocumentKind];
 

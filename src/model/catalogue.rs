@@ -2,7 +2,7 @@
 //!
 //! Every text is in the database's own canonical spelling, with names of the schema itself
 //! unqualified, so that two databases with the same schema give the same value wherever it is
-//! called something else. Rows, rights, comments and policies are not part of it.
+//! called something else. Rows, rights and comments are not part of it.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +26,20 @@ pub struct Catalogue {
     pub types: BTreeMap<String, Text>,
 }
 
+impl Catalogue {
+    /// The indexes of a table or view.
+    pub fn indexes_of(&mut self, name: &str) -> Option<&mut BTreeMap<String, Index>> {
+        let of_table = self.tables.get_mut(name).map(|table| &mut table.indexes);
+        of_table.or(self.views.get_mut(name).map(|view| &mut view.indexes))
+    }
+
+    /// The triggers of a table or view.
+    pub fn triggers_of(&mut self, name: &str) -> Option<&mut BTreeMap<String, Text>> {
+        let of_table = self.tables.get_mut(name).map(|table| &mut table.triggers);
+        of_table.or(self.views.get_mut(name).map(|view| &mut view.triggers))
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableShape {
@@ -45,6 +59,12 @@ pub struct TableShape {
     pub indexes: BTreeMap<String, Index>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub triggers: BTreeMap<String, Text>,
+    /// Which rows a role may see and write.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub policies: BTreeMap<String, Text>,
+    /// What a statement is rewritten to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rules: BTreeMap<String, Text>,
     /// Its absence is only worth a warning.
     #[serde(default, skip_serializing_if = "is_false")]
     pub optional: bool,

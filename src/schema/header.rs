@@ -1,7 +1,7 @@
 //! What a migration says about itself in comments.
 //!
 //! A directive is a line comment outside of statements: a name in capitals, and a colon where text
-//! follows. WHY and ENSURE go on over the comment lines directly below, up to an empty comment line,
+//! follows. WHY, ALLOW and ENSURE go on over the comment lines directly below, up to an empty comment line,
 //! another directive or, for ENSURE, a line that ends in a semicolon. All but ENSURE stand before the
 //! first statement. What is nearly a directive is kept as a flaw, since a directive that is
 //! overlooked would be worse than none.
@@ -27,10 +27,12 @@ pub enum Directive {
     Ensure,
     /// The part of the schema that it belongs to, where that part is made only on demand.
     Optional,
+    /// A rule whose warnings are meant, with the reason: `3.1 because ...`; may be repeated.
+    Allow,
 }
 
 impl Directive {
-    pub const ALL: [Directive; 7] = [
+    pub const ALL: [Directive; 8] = [
         Directive::Depends,
         Directive::Why,
         Directive::Destructive,
@@ -38,6 +40,7 @@ impl Directive {
         Directive::RollbackOf,
         Directive::Ensure,
         Directive::Optional,
+        Directive::Allow,
     ];
 
     pub fn name(self) -> &'static str {
@@ -49,6 +52,7 @@ impl Directive {
             Directive::RollbackOf => "ROLLBACK OF",
             Directive::Ensure => "ENSURE",
             Directive::Optional => "OPTIONAL",
+            Directive::Allow => "ALLOW",
         }
     }
 
@@ -62,6 +66,7 @@ impl Directive {
             Directive::RollbackOf => "-- ROLLBACK OF: 0001_name.sql",
             Directive::Ensure => "-- ENSURE: SELECT ...",
             Directive::Optional => "-- OPTIONAL: name",
+            Directive::Allow => "-- ALLOW: 3.1 because a reason",
         }
     }
 
@@ -86,6 +91,15 @@ pub struct Ensure {
     pub column: u32,
 }
 
+/// A rule whose warnings about this file are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silenced {
+    /// The rule's number, e.g. `3.1`.
+    pub rule: String,
+    pub reason: String,
+    pub place: Place,
+}
+
 /// Why a comment is no good as a directive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderFlaw {
@@ -97,6 +111,8 @@ pub enum HeaderFlaw {
     Empty(Directive),
     /// It was said before.
     Again(Directive),
+    /// It gives no reason.
+    NoReason(Directive),
 }
 
 /// All that a file says about itself.
@@ -110,6 +126,7 @@ pub struct Header {
     pub rollback_of: Option<Said>,
     pub optional: Option<Said>,
     pub ensures: Vec<Ensure>,
+    pub allows: Vec<Silenced>,
     pub flaws: Vec<(HeaderFlaw, Place)>,
 }
 
@@ -126,7 +143,9 @@ impl Header {
             let goes_on = comment.filter(|comment| !comment.is_empty() && reading(comment) == Reading::Prose);
             match (&mut open, goes_on) {
                 // Text behind a statement on its own line does not go on with what stands above.
-                (Some((Directive::Ensure | Directive::Why, said, _)), Some(comment)) if begins_line(text, token) => {
+                (Some((Directive::Ensure | Directive::Why | Directive::Allow, said, _)), Some(comment))
+                    if begins_line(text, token) =>
+                {
                     said.push('\n');
                     said.push_str(comment);
                 }
@@ -169,6 +188,16 @@ impl Header {
             Directive::Ensure => {
                 let sql = text.trim_end_matches(';').trim_end().to_owned();
                 self.ensures.push(Ensure { sql, line: place.line, column: place.column });
+                return;
+            }
+            Directive::Allow => {
+                match text.split_once(" because ").map(|(rule, reason)| (rule.trim(), reason.trim())) {
+                    Some((rule, reason)) if !rule.is_empty() && !reason.is_empty() => {
+                        let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+                        self.allows.push(Silenced { rule: rule.to_owned(), reason, place });
+                    }
+                    _ => self.flaws.push((HeaderFlaw::NoReason(directive), place)),
+                }
                 return;
             }
             Directive::Why => &mut self.why,
@@ -282,6 +311,7 @@ fn reading(comment: &str) -> Reading<'_> {
         "ROLLBACK" | "ROLLSBACK" if text.contains(".sql") => Directive::RollbackOf,
         "ENSURE" | "ENSURES" if meant && (shouted || queries) => Directive::Ensure,
         "OPTIONAL" if meant && shouted => Directive::Optional,
+        "ALLOW" | "ALLOWS" if meant && shouted => Directive::Allow,
         _ => return lacks_colon(comment),
     };
     Reading::Nearly(nearly)
@@ -302,7 +332,8 @@ impl HeaderFlaw {
             HeaderFlaw::Misspelled(directive)
             | HeaderFlaw::Misplaced(directive)
             | HeaderFlaw::Empty(directive)
-            | HeaderFlaw::Again(directive) => directive,
+            | HeaderFlaw::Again(directive)
+            | HeaderFlaw::NoReason(directive) => directive,
         }
     }
 }

@@ -5,38 +5,61 @@ use std::time::Duration;
 
 use crate::model::table::{Column, Kind as ColumnKind, Owner, Row, Table, Value};
 use crate::model::Instant;
-use crate::target::{select_all, Begin, Connection, Filter, SchemaSession, TargetError};
+use crate::target::{select_all, Begin, Connection, Filter, LiveColumn, SchemaSession, TargetError};
 
 use super::files::{MigrationFile, MigrationSet};
+use super::log::Anchor;
 use super::migrations::migration_set;
 use super::sql::Dialect;
 
 /// The set whose migrations make the table itself.
 pub const OWN: &str = "history";
 
-static HISTORY: Table = Table {
-    name: "schema_history",
-    owner: Owner::Ledger,
-    columns: &[
-        Column::new("set_name", ColumnKind::Text),
-        Column::new("number", ColumnKind::Int),
-        Column::new("file", ColumnKind::Text),
-        // applied, baseline
-        Column::new("kind", ColumnKind::Text),
-        Column::new("raw_checksum", ColumnKind::Bytes),
-        Column::new("token_checksum", ColumnKind::Bytes),
-        // Against what it was checked before it was recorded.
-        Column::new("validated", ColumnKind::Text),
-        Column::new("applied_at", ColumnKind::Time),
-        Column::new("milliseconds", ColumnKind::BigInt),
-        Column::new("applied_by", ColumnKind::Text),
-        Column::new("version", ColumnKind::Text),
-    ],
-    key: &[0, 1],
-    natural_key: &[],
-    parent: None,
-    twin_key: &[],
-};
+const COLUMNS: [Column; 13] = [
+    Column::new("set_name", ColumnKind::Text),
+    Column::new("number", ColumnKind::Int),
+    Column::new("file", ColumnKind::Text),
+    // applied, baseline
+    Column::new("kind", ColumnKind::Text),
+    Column::new("raw_checksum", ColumnKind::Bytes),
+    Column::new("token_checksum", ColumnKind::Bytes),
+    // Against what it was checked before it was recorded.
+    Column::new("validated", ColumnKind::Text),
+    Column::new("applied_at", ColumnKind::Time),
+    Column::new("milliseconds", ColumnKind::BigInt),
+    Column::new("applied_by", ColumnKind::Text),
+    Column::new("version", ColumnKind::Text),
+    // How far the log of attempts had come.
+    Column::new("log_entries", ColumnKind::BigInt),
+    Column::new("log_head", ColumnKind::Text),
+];
+
+/// How many of them the first version of the table has.
+const WITHOUT_ANCHOR: usize = 11;
+
+static HISTORY: Table = with_columns(&COLUMNS);
+
+/// The table as its first version made it.
+static FIRST: Table = with_columns(COLUMNS.split_at(WITHOUT_ANCHOR).0);
+
+const fn with_columns(columns: &'static [Column]) -> Table {
+    Table {
+        name: "schema_history",
+        owner: Owner::Ledger,
+        columns,
+        key: &[0, 1],
+        natural_key: &[],
+        parent: None,
+        twin_key: &[],
+    }
+}
+
+/// The table as this database has it; `None` where there is none.
+fn live(connection: &mut dyn Connection) -> Result<Option<&'static Table>, TargetError> {
+    let columns = connection.live_columns(&HISTORY)?;
+    let has_anchors = |live: &Vec<LiveColumn>| live.iter().any(|column| column.name == COLUMNS[WITHOUT_ANCHOR].name);
+    Ok(columns.map(|live| if has_anchors(&live) { &HISTORY } else { &FIRST }))
+}
 
 /// How a version came to be recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +93,8 @@ pub struct Recorded {
     pub by: String,
     /// Of transload.
     pub version: String,
+    /// How far the log of attempts had come; unknown where an earlier transload recorded it.
+    pub anchor: Option<Anchor>,
 }
 
 impl Recorded {
@@ -86,11 +111,17 @@ impl Recorded {
             milliseconds: i64::try_from(time.as_millis()).unwrap_or(i64::MAX),
             by: by.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            anchor: None,
         }
     }
 
-    fn to_row(&self, set: &str) -> Row {
-        Row(vec![
+    pub fn anchored(self, anchor: Option<Anchor>) -> Recorded {
+        Recorded { anchor, ..self }
+    }
+
+    fn to_row(&self, set: &str, table: &Table) -> Row {
+        let entries = |anchor: &Anchor| Value::Int(i64::try_from(anchor.entries).unwrap_or(i64::MAX));
+        let mut values = vec![
             Value::Text(set.to_owned()),
             Value::Int(i64::from(self.number)),
             Value::Text(self.file.clone()),
@@ -102,7 +133,11 @@ impl Recorded {
             Value::Int(self.milliseconds),
             Value::Text(self.by.clone()),
             Value::Text(self.version.clone()),
-        ])
+            self.anchor.as_ref().map_or(Value::Null, entries),
+            Value::text_or_null(self.anchor.as_ref().map(|anchor| anchor.head.clone())),
+        ];
+        values.truncate(table.columns.len());
+        Row(values)
     }
 
     fn from_row(row: &Row) -> Option<(String, Recorded)> {
@@ -119,6 +154,12 @@ impl Recorded {
             milliseconds: row.0[8].as_int()?,
             by: text(9)?,
             version: text(10)?,
+            anchor: match (row.0.get(11).and_then(Value::as_int), row.0.get(12).and_then(Value::as_text)) {
+                (Some(entries), Some(head)) => {
+                    Some(Anchor { entries: usize::try_from(entries).ok()?, head: head.to_owned() })
+                }
+                _ => None,
+            },
         };
         Some((text(0)?, recorded))
     }
@@ -144,11 +185,9 @@ pub enum HistoryError {
 impl History {
     /// Reads it; an empty one where there is no table.
     pub fn read(connection: &mut dyn Connection, dialect: Dialect) -> Result<History, HistoryError> {
-        if connection.live_columns(&HISTORY)?.is_none() {
-            return Ok(History::default());
-        }
+        let Some(table) = live(connection)? else { return Ok(History::default()) };
         let mut history = History::default();
-        for (at, row) in select_all(connection, &HISTORY, &Filter::All)?.iter().enumerate() {
+        for (at, row) in select_all(connection, table, &Filter::All)?.iter().enumerate() {
             history.rows.push(Recorded::from_row(row).ok_or(HistoryError::Broken { row: at + 1 })?);
         }
         let known = own(dialect).files.last().map_or(0, |file| file.number);
@@ -161,6 +200,11 @@ impl History {
     /// What is recorded of a set, in order.
     pub fn of(&self, set: &str) -> Vec<Recorded> {
         self.rows.iter().filter(|(of, _)| of == set).map(|(_, recorded)| recorded.clone()).collect()
+    }
+
+    /// What its rows say of the log, of all sets.
+    pub fn anchors(&self) -> impl Iterator<Item = &Anchor> {
+        self.rows.iter().filter_map(|(_, recorded)| recorded.anchor.as_ref())
     }
 
     /// Another set under which this file is recorded.
@@ -212,10 +256,12 @@ pub fn prepare(
 
 /// Adds a row.
 pub fn record(connection: &mut dyn Connection, set: &str, recorded: &Recorded) -> Result<(), TargetError> {
-    connection.insert(&HISTORY, &[recorded.to_row(set)])
+    let table = live(connection)?.unwrap_or(&HISTORY);
+    connection.insert(table, &[recorded.to_row(set, table)])
 }
 
 /// Puts a row in the place of the one with its number.
 pub fn replace(connection: &mut dyn Connection, set: &str, recorded: &Recorded) -> Result<(), TargetError> {
-    connection.update(&HISTORY, &[recorded.to_row(set)]).map(drop)
+    let table = live(connection)?.unwrap_or(&HISTORY);
+    connection.update(table, &[recorded.to_row(set, table)]).map(drop)
 }

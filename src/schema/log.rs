@@ -1,8 +1,11 @@
 //! The log of attempts: who tried what, and what came of it, failures too.
 //!
 //! Each entry holds the hash of the one before, so that an entry that is changed, left out or put in
-//! later breaks the chain; entries taken off the end do not show. It is written apart from what it
-//! tells about, and its failure stops nothing.
+//! later breaks the chain. Entries taken off the end would not show by that: so each recorded version
+//! holds how far the log had come ([`Anchor`]), and all but what came since is missed. It is written
+//! apart from what it tells about, and its failure stops nothing.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -102,12 +105,64 @@ pub fn append(log: &mut dyn AttemptLog, entry: &Entry) -> Result<(), TargetError
     })
 }
 
+/// How far the log had come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Anchor {
+    pub entries: usize,
+    /// The hash of the last one; empty where there was none.
+    pub head: String,
+}
+
 /// The entries, and where the chain is broken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Read {
     pub entries: Vec<Entry>,
     /// The first line that does not follow from the one before, from one.
     pub broken: Option<usize>,
+    /// The hash of each line.
+    heads: Vec<String>,
+}
+
+impl Read {
+    pub fn anchor(&self) -> Anchor {
+        Anchor { entries: self.heads.len(), head: self.heads.last().cloned().unwrap_or_default() }
+    }
+
+    /// What is wrong with the log, given what is recorded of it.
+    pub fn flaw<'a>(&self, anchors: impl Iterator<Item = &'a Anchor>) -> Option<Flaw> {
+        let lost = |anchor: &&Anchor| {
+            let last = anchor.entries.checked_sub(1);
+            last.is_some_and(|last| self.heads.get(last) != Some(&anchor.head))
+        };
+        let known = anchors.filter(lost).map(|anchor| anchor.entries).max();
+        match (self.broken, known) {
+            (Some(line), _) => Some(Flaw::Changed { line }),
+            (None, Some(known)) if known > self.heads.len() => Some(Flaw::Cut { there: self.heads.len(), known }),
+            // Somebody wrote it anew, with a chain that holds.
+            (None, Some(known)) => Some(Flaw::Changed { line: known }),
+            (None, None) => None,
+        }
+    }
+}
+
+/// How the log was tampered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// This line does not follow from the one before, or is another than the one that is recorded.
+    Changed { line: usize },
+    /// It is shorter than it was.
+    Cut { there: usize, known: usize },
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Flaw::Changed { line } => write!(f, "the log of attempts was changed at line {line}"),
+            Flaw::Cut { there, known } => {
+                write!(f, "the log of attempts ends after {there} lines, and had {known} once: its end was cut off")
+            }
+        }
+    }
 }
 
 pub fn read(log: &mut dyn AttemptLog) -> Result<Read, TargetError> {
@@ -128,6 +183,7 @@ fn check(lines: &[String]) -> Read {
             read.entries.push(entry);
         }
         previous = name_of(line);
+        read.heads.push(previous.clone());
     }
     read
 }
@@ -182,6 +238,22 @@ mod tests {
         let mut shortened = lines.clone();
         shortened.remove(0);
         assert_eq!(check(&shortened).broken, Some(1));
+    }
+
+    #[test]
+    fn what_is_recorded_of_the_log_shows_that_its_end_was_cut_off() {
+        let lines = three().0;
+        let anchors = [check(&lines[..1]).anchor(), check(&lines).anchor(), check(&[]).anchor()];
+        let flaw = |lines: &[String]| check(lines).flaw(anchors.iter());
+        assert_eq!(flaw(&lines), None);
+        assert_eq!(flaw(&lines[..2]), Some(Flaw::Cut { there: 2, known: 3 }));
+        assert_eq!(flaw(&[]), Some(Flaw::Cut { there: 0, known: 3 }));
+        // A log of the same length with a chain of its own.
+        let mut other = three();
+        assert!(matches!(flaw(&other.0), None | Some(Flaw::Changed { line: 3 })));
+        append(&mut other, &Entry::new(Event::Applied, "other", None, "somebody")).unwrap();
+        other.0.remove(0);
+        assert!(matches!(flaw(&other.0), Some(Flaw::Changed { line: 1 })));
     }
 
     #[test]

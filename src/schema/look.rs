@@ -17,6 +17,8 @@ pub struct Look {
     pub history: Vec<Recorded>,
     /// Of all sets.
     pub log: log::Read,
+    /// How the log was tampered with.
+    pub flaw: Option<log::Flaw>,
 }
 
 /// How a file stands.
@@ -63,8 +65,9 @@ impl Look {
         if !target.exists() {
             return Ok(Look::default());
         }
-        let history = History::read(&mut *target.schema_reader()?, set.dialect)?.of(name);
-        Ok(Look { history, log: log::read(&mut *target.attempt_log()?)? })
+        let history = History::read(&mut *target.schema_reader()?, set.dialect)?;
+        let log = log::read(&mut *target.attempt_log()?)?;
+        Ok(Look { history: history.of(name), flaw: log.flaw(history.anchors()), log })
     }
 
     /// The newest recorded version.
@@ -103,6 +106,8 @@ pub struct Validated {
     pub comparison: Comparison,
     /// Files that were not applied yet.
     pub pending: Vec<String>,
+    /// How the log of attempts was tampered with.
+    pub flaw: Option<log::Flaw>,
 }
 
 /// Compares a database with the declared schema of its version.
@@ -113,12 +118,14 @@ pub fn validate(target: &dyn Target, set: &MigrationSet, name: &str, owner: Owne
     check_files(set)?;
     let declared = declared(set)?;
     let empty = Catalogue::default();
-    let (history, found) = match target.exists() {
+    let (history, found, flaw) = match target.exists() {
         true => {
             let mut reader = target.schema_reader()?;
-            (History::read(&mut *reader, set.dialect)?.of(name), reader.catalogue(owner)?)
+            let history = History::read(&mut *reader, set.dialect)?;
+            let flaw = log::read(&mut *target.attempt_log()?)?.flaw(history.anchors());
+            (history.of(name), reader.catalogue(owner)?, flaw)
         }
-        false => (Vec::new(), Catalogue::default()),
+        false => (Vec::new(), Catalogue::default(), None),
     };
     // What is not allowed to be run is pending all the same.
     let allowed = Allowed { destructive: true, comment_changes: true, ..Allowed::default() };
@@ -131,5 +138,5 @@ pub fn validate(target: &dyn Target, set: &MigrationSet, name: &str, owner: Owne
             None => return Err(RunError::Undeclared { version }),
         },
     };
-    Ok(Validated { version, comparison: compare(wanted, &found, &declared.scope), pending })
+    Ok(Validated { version, comparison: compare(wanted, &found, &declared.scope), pending, flaw })
 }

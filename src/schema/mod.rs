@@ -25,4 +25,6 @@ mod types;
 
 pub use error::SchemaError;
 pub use migrations::{migration_set, migrations, Migration};
-pub use own::{check, prepare, standing, upgrade, Prepared, Standing, LEDGER};
+pub use own::{
+    check, part_of, parts, parts_of, prepare, prepare_with, standing, upgrade, upgrade_with, Prepared, Standing, LEDGER,
+};

@@ -1,7 +1,7 @@
 //! What is to be run: a pure function of the files and the history.
 
 use super::files::{MigrationFile, MigrationSet, StrayReason};
-use super::header::HeaderFlaw;
+use super::header::{HeaderFlaw, Said};
 use super::history::{Kind, Recorded};
 use super::snapshot::SnapshotError;
 
@@ -63,6 +63,8 @@ pub enum Refusal {
     Undoes { file: String, undone: String },
     #[error("`{file}` loses data, and is meant to")]
     Destructive { file: String },
+    #[error("no migration belongs to an optional part `{part}`; {}", known_parts(known))]
+    NoSuchPart { part: String, known: Vec<String> },
     #[error("these migrations are recorded under the name `{other}`, and this is `{name}`")]
     OtherName { name: String, other: String },
     #[error("the declared schemas of `{origin}` cannot be used")]
@@ -95,6 +97,7 @@ impl Refusal {
             Refusal::Destructive { .. } => {
                 "make a backup, look at the file, and allow it with --allow-destructive".into()
             }
+            Refusal::NoSuchPart { .. } => "correct --with; a migration says `-- OPTIONAL: name` in its header".into(),
             Refusal::OtherName { other, .. } => format!("give --set {other}"),
             Refusal::Snapshot { source, .. } => match source {
                 SnapshotError::Missing { .. } | SnapshotError::Stale { .. } => {
@@ -104,6 +107,24 @@ impl Refusal {
             },
         }
     }
+}
+
+fn known_parts(known: &[String]) -> String {
+    match known {
+        [] => "there are none".to_owned(),
+        known => format!("there are {}", known.join(", ")),
+    }
+}
+
+/// The optional parts of a set, each once.
+fn parts(set: &MigrationSet) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for part in set.files.iter().filter_map(|file| file.header.optional.as_ref()) {
+        if !parts.contains(&part.text) {
+            parts.push(part.text.clone());
+        }
+    }
+    parts
 }
 
 /// Checks the files by themselves.
@@ -180,12 +201,22 @@ pub fn plan<'s>(set: &'s MigrationSet, history: &[Recorded], allowed: &Allowed) 
             }
         }
     }
+    let known = parts(set);
+    if let Some(part) = allowed.with.iter().find(|part| !known.contains(part)) {
+        return Err(Refusal::NoSuchPart { part: part.clone(), known });
+    }
     let is_recorded = |file: &MigrationFile| history.iter().any(|recorded| recorded.number == file.number);
     let last = history.last();
     let is_wanted = |file: &MigrationFile| allowed.until.is_none_or(|until| file.number <= until);
     for file in set.files.iter().filter(|file| !is_recorded(file) && is_wanted(file)) {
         let part = file.header.optional.as_ref();
-        if part.is_some_and(|part| !allowed.with.contains(&part.text)) {
+        // Who has a part keeps it.
+        let has = |part: &Said| {
+            set.files.iter().any(|other| {
+                is_recorded(other) && other.header.optional.as_ref().is_some_and(|it| it.text == part.text)
+            })
+        };
+        if part.is_some_and(|part| !allowed.with.contains(&part.text) && !has(part)) {
             plan.left_out.push(file);
             continue;
         }
@@ -340,6 +371,18 @@ mod tests {
         let with = Allowed { with: vec!["logs".into()], ..Allowed::default() };
         let later = plan(&set, &history, &with).expect("it is wanted");
         assert_eq!(later.steps.iter().map(|step| step.number).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn who_has_a_part_keeps_it_and_one_that_nobody_knows_is_refused() {
+        let logs = "-- OPTIONAL: logs\nSELECT 1;";
+        let set = set(&[("0001_one.sql", ONE), ("0002_logs.sql", logs), ("0003_more.sql", logs)]);
+        let history = [recorded("0001_one.sql", ONE), recorded("0002_logs.sql", logs)];
+        let next = plan(&set, &history, &Allowed::default()).expect("there is nothing to refuse");
+        assert_eq!(next.steps.iter().map(|step| step.number).collect::<Vec<_>>(), [3]);
+        let with = Allowed { with: vec!["log".into()], ..Allowed::default() };
+        let error = plan(&set, &history, &with).expect_err("there is no such part");
+        assert_eq!(error.to_string(), "no migration belongs to an optional part `log`; there are logs");
     }
 
     #[test]

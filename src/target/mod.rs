@@ -231,6 +231,10 @@ pub trait Connection: Send {
     /// the schema is made first where there is none.
     fn run_script(&mut self, owner: Owner, sql: &str) -> Result<(), TargetError>;
 
+    /// Runs one statement outside of any transaction, names as in [`Self::run_script`]. `false`, and
+    /// nothing is run, where a transaction is open.
+    fn run_alone(&mut self, owner: Owner, sql: &str) -> Result<bool, TargetError>;
+
     /// Of a reader: ends its transaction, even a failed one, and begins another over what the
     /// database holds now. Other readers keep what they see.
     fn refresh(&mut self) -> Result<(), TargetError>;

@@ -263,7 +263,18 @@ impl World {
             rows.sort();
             rows
         };
-        TABLES.into_iter().map(|table| (table, sorted(table))).collect()
+        // What is not there has no rows.
+        let has = |table: &str| table != "system_logs" || self.has_logs();
+        TABLES.into_iter().map(|table| (table, if has(table) { sorted(table) } else { Vec::new() })).collect()
+    }
+
+    /// Whether the optional table is there.
+    pub fn has_logs(&self) -> bool {
+        let count = match self.is_sqlite() {
+            true => "SELECT count(*) FROM sqlite_schema WHERE name = 'system_logs'",
+            false => "SELECT count(*) FROM pg_class WHERE relname = 'system_logs'",
+        };
+        self.value(count) == "1"
     }
 
     /// From here on, [`World::touched`] says which rows are written.
@@ -277,7 +288,7 @@ impl World {
                  END $$",
             );
         }
-        for table in TABLES {
+        for table in TABLES.into_iter().filter(|table| *table != "system_logs" || self.has_logs()) {
             let name = table.trim_start_matches("ledger.");
             if self.is_sqlite() {
                 for op in ["insert", "update", "delete"] {

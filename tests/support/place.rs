@@ -301,3 +301,23 @@ fn resident(process: u32) -> u64 {
     let kib = if Path::new("/proc/self/status").exists() { of_status } else { of_ps() };
     kib.unwrap_or(0) * 1024
 }
+
+/// One module a target, one test a case, each in a place of its own.
+#[macro_export]
+macro_rules! in_every_place {
+    ($($case:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test]
+            fn $case() {
+                super::$case(&super::support::place::Place::sqlite());
+            })+
+        }
+        mod postgres {
+            $(#[test]
+            fn $case() {
+                let server = super::support::postgres::PrivatePostgres::start();
+                super::$case(&super::support::place::Place::postgres(server));
+            })+
+        }
+    };
+}

@@ -1,6 +1,7 @@
 //! A private PostgreSQL server for tests: own directory, socket and port, gone at the end.
 //!
-//! [`fresh_database`] serves most tests: a new database on a server that the whole process shares.
+//! [`fresh_database`] serves most tests: a new database on a server that the whole process shares, or
+//! the whole run where each test is a process (`shared`).
 //! [`PrivatePostgres`] is for tests that configure, stop or restart a server. When no server can
 //! be started, the test panics and says what to install; it is never skipped.
 //!
@@ -29,10 +30,15 @@ const LONGEST_DIRECTORY: usize = 100 - ".s.PGSQL.65535".len() - 1;
 /// A loaded machine may take its time.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
+/// What the watchdog of one process's server waits for: the end of the pipe.
+const UNTIL_THE_PIPE_ENDS: &str = "cat > /dev/null\n";
+
+/// And that of the server of a whole run: the end of the runner. It forgets the note of the server, too.
+const UNTIL_THE_RUNNER_ENDS: &str = "while kill -0 \"$2\" 2> /dev/null; do sleep 0.5; done\nrm -f \"$3\"\n";
+
 /// Several rounds: a copy of the template or a server that was just being started goes on for a
 /// moment after the test was killed.
 const WATCHDOG: &str = r#"
-cat > /dev/null
 round=0
 while [ "$round" -lt 4 ]; do
     pid=$(head -n 1 "$1/data/postmaster.pid" 2> /dev/null)
@@ -76,15 +82,20 @@ pub struct PrivatePostgres {
     databases: AtomicU32,
 }
 
-/// A new empty database on the process's shared server: its URL, for the superuser.
+mod shared;
+
+/// A new empty database on the shared server: its URL, for the superuser.
 pub fn fresh_database() -> String {
     shared().fresh_database()
 }
 
-/// The server that the tests of this process share.
+/// The server that the tests of this process share, or those of the whole run.
 pub fn shared() -> &'static PrivatePostgres {
     static SHARED: OnceLock<PrivatePostgres> = OnceLock::new();
-    SHARED.get_or_init(PrivatePostgres::start)
+    SHARED.get_or_init(|| match std::env::var("NEXTEST_RUN_ID") {
+        Ok(run) => shared::join(&run),
+        Err(_) => PrivatePostgres::start(),
+    })
 }
 
 /// A client of the test's own.
@@ -124,7 +135,10 @@ impl PrivatePostgres {
     }
 
     pub fn start_with(options: &Options) -> PrivatePostgres {
-        let scratch = Scratch::make();
+        PrivatePostgres::start_in(Scratch::make(), options)
+    }
+
+    fn start_in(scratch: Scratch, options: &Options) -> PrivatePostgres {
         copy_template(options.encoding, &scratch.directory.join("data"));
         let databases = AtomicU32::new(0);
         let mut server = PrivatePostgres { scratch, port: 0, server: Mutex::new(None), databases };
@@ -178,7 +192,8 @@ impl PrivatePostgres {
 
     /// A database of a name not used before: its URL.
     pub fn fresh_database(&self) -> String {
-        self.create_database(&format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed)))
+        let number = self.databases.fetch_add(1, Ordering::Relaxed);
+        self.create_database(&format!("test_{}_{number}", std::process::id()))
     }
 
     /// Ends the server as a crash would, without a checkpoint.
@@ -286,15 +301,16 @@ impl Drop for PrivatePostgres {
 /// A directory that is gone at the end, with its watchdog.
 struct Scratch {
     directory: PathBuf,
-    /// Waits on its stdin, which this process alone holds the other end of.
-    watchdog: Child,
+    /// Waits on its stdin, which this process alone holds the other end of. None for a server that
+    /// goes on without this process.
+    watchdog: Option<Child>,
 }
 
 impl Scratch {
     fn make() -> Scratch {
         let directory = make_directory();
         let watchdog = Command::new("sh")
-            .args(["-c", WATCHDOG, "watchdog"])
+            .args(["-c", &format!("{UNTIL_THE_PIPE_ENDS}{WATCHDOG}"), "watchdog"])
             .arg(&directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -303,16 +319,17 @@ impl Scratch {
             .process_group(0)
             .spawn()
             .expect("there is a shell");
-        Scratch { directory, watchdog }
+        Scratch { directory, watchdog: Some(watchdog) }
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        let Some(watchdog) = &mut self.watchdog else { return };
         // A panic here would hide the test's own; the system's temporary directory is cleaned anyway.
         let _ = fs::remove_dir_all(&self.directory);
-        let _ = self.watchdog.kill();
-        let _ = self.watchdog.wait();
+        let _ = watchdog.kill();
+        let _ = watchdog.wait();
     }
 }
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use transload::exec::{Progress, Stop};
-use transload::format::donna::tables::KINDS;
+use transload::format::donna::tables::{KINDS, SYSTEM_LOGS};
 use transload::format::donna::Donna;
+use transload::format::Format;
+use transload::model::Table;
 use transload::target::Target;
 use transload::verify::outcome::Outcome;
 use transload::verify::waivers::Waivers;
 use transload::verify::{Job, Options, VerifyError};
-
-static DONNA: Donna = Donna;
 
 /// All kinds of documents, every difference kept, and no waiting for what might still come.
 pub fn options() -> Options {
@@ -34,9 +34,18 @@ pub fn options() -> Options {
     }
 }
 
+/// With the tables that the database has.
+fn format_of(target: &dyn Target) -> &'static dyn Format {
+    let mut readers = target.readers(1).expect("the database answers");
+    let logs = readers[0].live_columns(&SYSTEM_LOGS).expect("the schema can be read");
+    let lacking: &[&'static Table] = &[&SYSTEM_LOGS];
+    Donna.lacking(if logs.is_some() { &[] } else { lacking })
+}
+
 pub fn try_verify(source: &Path, target: &dyn Target, options: &Options) -> Result<Outcome, VerifyError> {
     let (stop, progress) = (Stop::new(), Progress::new());
-    let job = Job { format: &DONNA, source, target, options, stop: &stop, progress: &progress, tick: &|_| {} };
+    let format = format_of(target);
+    let job = Job { format, source, target, options, stop: &stop, progress: &progress, tick: &|_| {} };
     transload::verify::verify(&job)
 }
 

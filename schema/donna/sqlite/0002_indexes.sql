@@ -1,5 +1,6 @@
 -- DEPENDS: 0001_core_tables.sql
 -- WHY: the plan's indexes for look-ups by user, status, time and sequence.
+-- ALLOW: 3.1 because an index of such a name that is not ours must stop the run
 
 CREATE INDEX idx_users_clerk_id ON users(clerk_id);
 CREATE INDEX idx_users_email ON users(email);

@@ -1,4 +1,6 @@
 -- WHY: the plan's table for structured logs, filled by `migrate --with logs`.
+-- OPTIONAL: logs
+-- ALLOW: 3.1 because a table of this name that is not ours must stop the run
 --
 -- Checks as in 0001; that of an address is rough, it only refuses what cannot be one.
 

@@ -1,4 +1,5 @@
 -- WHY: which migrations a database has had, and every attempt at one, whatever came of it.
+-- ALLOW: 3.1 because a table of this name that is not ours must stop the run
 
 CREATE TABLE schema_history (
     set_name TEXT NOT NULL,

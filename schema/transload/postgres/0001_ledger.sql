@@ -1,5 +1,6 @@
 -- WHY: transload's bookkeeping: which documents are loaded, what their columns do not say, and
 -- what could not be loaded. Unqualified names: the ledger's schema is first in the search path.
+-- ALLOW: 3.1 because a table of this name that is not ours must stop the run
 
 CREATE TABLE versions (
     schema_name TEXT NOT NULL,

@@ -1,5 +1,6 @@
 -- WHY: transload's bookkeeping: which documents are loaded, what their columns do not say, and
 -- what could not be loaded. The prefix stands for PostgreSQL's schema.
+-- ALLOW: 3.1 because a table of this name that is not ours must stop the run
 
 CREATE TABLE transload_versions (
     schema_name TEXT NOT NULL,

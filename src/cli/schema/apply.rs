@@ -9,7 +9,7 @@ use crate::schema::plan::Allowed;
 use crate::schema::run::{self, Job, Outcome, RunError};
 
 use super::args::ApplyArgs;
-use super::job::{failure, silent, tell, Work};
+use super::job::{allowed, failure, silent, tell, Work};
 use super::shown;
 
 pub fn run(args: &ApplyArgs, config: &Config, quiet: bool) -> Result<Exit, Failure> {
@@ -29,7 +29,7 @@ pub fn run_with(
     let stop = Stop::new();
     watch_signals(&stop).map_err(Failure::new)?;
     let by = engine::holder(command);
-    let allowed = Allowed { until: args.to, ..Allowed::from(&args.allow) };
+    let allowed = Allowed { until: args.to, ..allowed(&args.allow, config) };
     let job = work.job(allowed, &args.waits, &by, &stop, if quiet { &silent } else { &tell });
     let outcome = act(&job).map_err(failure)?;
     print(|out| match args.set.json {

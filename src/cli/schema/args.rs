@@ -37,9 +37,6 @@ pub struct Allow {
     /// Accept applied migrations that were edited in their comments only
     #[arg(long)]
     pub accept_comment_changes: bool,
-    /// Optional parts to make, too, e.g. logs,search
-    #[arg(long, value_delimiter = ',', value_name = "PARTS")]
-    pub with: Vec<String>,
 }
 
 /// How long to wait.

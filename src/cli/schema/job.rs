@@ -69,14 +69,13 @@ impl Work {
     }
 }
 
-impl From<&Allow> for Allowed {
-    fn from(allow: &Allow) -> Allowed {
-        Allowed {
-            destructive: allow.allow_destructive,
-            comment_changes: allow.accept_comment_changes,
-            with: allow.with.clone(),
-            until: None,
-        }
+/// What the command line allows.
+pub fn allowed(allow: &Allow, config: &Config) -> Allowed {
+    Allowed {
+        destructive: allow.allow_destructive,
+        comment_changes: allow.accept_comment_changes,
+        with: config.with_of_directory().to_vec(),
+        until: None,
     }
 }
 
@@ -112,6 +111,7 @@ pub fn tell(told: &Told) {
                 if blockers.is_empty() { String::new() } else { format!("; in the way: {}", blockers.join("; ")) };
             format!("`{file}` waited too long for a lock and is tried again in {} s{who}", pause.as_secs())
         }
+        Told::Waits { file, blockers } => format!("`{file}` waits; in the way: {}", blockers.join("; ")),
         Told::Dropped { index } => format!("dropped the index `{index}`, which a build that failed had left behind"),
     };
     console::write_stderr(format!("{}\n", escape_controls(&line)).as_bytes());

@@ -45,7 +45,7 @@ pub fn run(args: &LintArgs, config: &Config) -> Result<Exit, Failure> {
 /// follow each other.
 fn write(out: &mut dyn Write, directory: &Path, set: &MigrationSet, findings: &[Finding]) -> io::Result<()> {
     for of_file in findings.chunk_by(|a, b| a.file == b.file) {
-        let mut by_rule: Vec<&Finding> = of_file.iter().collect();
+        let mut by_rule: Vec<&Finding> = of_file.iter().filter(|finding| finding.silenced.is_none()).collect();
         by_rule.sort_by_key(|finding| (finding.rule.severity, finding.rule.number));
         for (at, finding) in by_rule.iter().enumerate() {
             let rule = finding.rule;
@@ -57,14 +57,32 @@ fn write(out: &mut dyn Write, directory: &Path, set: &MigrationSet, findings: &[
                 writeln!(out, "    help: {}", escape_controls(&finding.help))?;
             }
         }
+        write_silenced(out, directory, of_file)?;
         writeln!(out)?;
     }
-    let (errors, warnings) = counts(findings);
-    let found = match (errors, warnings) {
+    let (errors, warnings, silenced) = counts(findings);
+    let mut found = match (errors, warnings) {
         (0, 0) => "no findings".to_owned(),
         _ => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
     };
+    if silenced > 0 {
+        found += &format!(", {silenced} silenced");
+    }
     writeln!(out, "{} for {}: {found}", counted(set.files.len(), "migration file"), set.dialect.title())
+}
+
+/// A line a rule of one file, with the reason that the file gives.
+fn write_silenced(out: &mut dyn Write, directory: &Path, of_file: &[Finding]) -> io::Result<()> {
+    let mut silenced: Vec<&Finding> = of_file.iter().filter(|finding| finding.silenced.is_some()).collect();
+    silenced.sort_by_key(|finding| finding.rule.number);
+    for of_rule in silenced.chunk_by(|a, b| a.rule == b.rule) {
+        let (first, count) = (of_rule[0], of_rule.len());
+        let (rule, reason) = (first.rule, first.silenced.as_deref().unwrap_or_default());
+        let path = escape_controls(&directory.join(&first.file).display().to_string()).to_string();
+        let reason = escape_controls(reason);
+        writeln!(out, "{path}: silenced {} {}, {}: {reason}", rule.number, rule.name, counted(count, "warning"))?;
+    }
+    Ok(())
 }
 
 /// `file:line:column` as far as it is known.
@@ -87,9 +105,11 @@ fn counted(count: usize, what: &str) -> String {
     }
 }
 
-fn counts(findings: &[Finding]) -> (usize, usize) {
+/// Errors, warnings, and warnings that were silenced.
+fn counts(findings: &[Finding]) -> (usize, usize, usize) {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
-    (errors, findings.len() - errors)
+    let warnings = findings.iter().filter(|finding| finding.is_warning()).count();
+    (errors, warnings, findings.len() - errors - warnings)
 }
 
 /// The JSON. A new member leaves its version as it is; one that goes or changes its meaning does not.
@@ -101,6 +121,7 @@ struct Shown<'f> {
     files: usize,
     errors: usize,
     warnings: usize,
+    silenced: usize,
     findings: Vec<ShownFinding<'f>>,
 }
 
@@ -115,11 +136,13 @@ struct ShownFinding<'f> {
     severity: &'static str,
     message: &'f str,
     help: &'f str,
+    /// The reason that the file gives, where the finding does not count.
+    silenced: Option<&'f str>,
 }
 
 impl<'f> Shown<'f> {
     fn of(directory: &Path, set: &MigrationSet, findings: &'f [Finding]) -> Shown<'f> {
-        let (errors, warnings) = counts(findings);
+        let (errors, warnings, silenced) = counts(findings);
         let shown = |finding: &'f Finding| ShownFinding {
             file: Some(finding.file.as_str()).filter(|file| !file.is_empty()),
             line: finding.place.map(|place| place.line),
@@ -129,6 +152,7 @@ impl<'f> Shown<'f> {
             severity: finding.rule.severity.name(),
             message: &finding.message,
             help: &finding.help,
+            silenced: finding.silenced.as_deref(),
         };
         Shown {
             version: 1,
@@ -137,6 +161,7 @@ impl<'f> Shown<'f> {
             files: set.files.len(),
             errors,
             warnings,
+            silenced,
             findings: findings.iter().map(shown).collect(),
         }
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::{console, engine, json, print};
+use crate::cli::{console, engine, json, parts, print};
 use crate::config::Config;
 use crate::model::path::escape_controls;
 use crate::schema::{self, Standing};
@@ -21,19 +21,24 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 pub fn apply(args: &ApplyArgs, config: &Config) -> Result<Exit, Failure> {
     let allow = &args.allow;
-    let chosen = args.set.set.is_some() || args.to.is_some() || !allow.with.is_empty();
+    let chosen = args.set.set.is_some() || args.to.is_some();
     if chosen || allow.allow_destructive || allow.accept_comment_changes {
         let hint = "give the directory, or leave the option out".to_owned();
         return Err(Failure::usage("this option is for the migrations of a directory", Some(hint)));
     }
     let (format, target) = (engine::format(config)?, engine::target(config)?);
+    let dialect = target.capabilities().dialect;
+    parts::check(config, format, dialect, &[])?;
     console::write_stderr(format!("target {}\n", escape_controls(&target.name())).as_bytes());
     // A database that is not there yet comes with the connection, before a lock beside it is taken.
     let mut connection = target.connect(Durability::Full).map_err(Failure::new)?;
     // The lock of `migrate`, which must not meet tables that change.
     let _lock = lock(&*target, args.waits.wait)?;
-    let dialect = target.capabilities().dialect;
-    let prepared = schema::upgrade(&mut *connection, dialect, format.name(), format.tables()).map_err(Failure::new)?;
+    let mut wanted = config.with.clone();
+    wanted.extend(schema::parts_of(&mut *connection, dialect, format.name()).map_err(Failure::new)?);
+    let tables = parts::with(format, dialect, &wanted).tables();
+    let prepared =
+        schema::upgrade_with(&mut *connection, dialect, format.name(), tables, &wanted).map_err(Failure::new)?;
     print(|out| {
         if args.set.json {
             let (applied, adopted) = (&prepared.applied, &prepared.adopted);
@@ -78,7 +83,7 @@ pub fn validate(set: &Set, config: &Config) -> Result<Exit, Failure> {
     }
     let mut reader = target.schema_reader().map_err(Failure::new)?;
     let dialect = target.capabilities().dialect;
-    let standings = schema::standing(&mut *reader, dialect, format.name(), format.tables()).map_err(Failure::new)?;
+    let standings = schema::standing(&mut *reader, dialect, format.name()).map_err(Failure::new)?;
     if standings.iter().all(|standing| standing.version.is_none()) {
         return Err(engine::never_migrated(&*target));
     }
@@ -87,6 +92,7 @@ pub fn validate(set: &Set, config: &Config) -> Result<Exit, Failure> {
             let shown = |standing: &Standing| {
                 json!({
                     "set": standing.schema, "at": standing.version, "pending": standing.pending,
+                    "left_out": standing.left_out,
                     "adopted": standing.adopted, "agrees": standing.comparison.agrees(),
                     "differences": standing.comparison.differences,
                     "out_of_scope": standing.comparison.out_of_scope,
@@ -110,6 +116,9 @@ fn write(out: &mut dyn std::io::Write, standing: &Standing) -> std::io::Result<(
     }
     for file in &standing.pending {
         writeln!(out, "not applied yet: {}/{file}", standing.schema)?;
+    }
+    for file in standing.left_out.iter().filter(|_| standing.version.is_some()) {
+        writeln!(out, "not asked for: {}/{file} (optional)", standing.schema)?;
     }
     let (schema, agrees) = (&standing.schema, standing.comparison.agrees());
     match (standing.version, agrees) {

@@ -8,17 +8,17 @@ use crate::cli::{json, print};
 use crate::config::Config;
 use crate::model::path::escape_controls;
 use crate::schema::look::Look;
-use crate::schema::plan::{plan, Allowed};
+use crate::schema::plan::plan;
 
 use super::args::PlanArgs;
-use super::job::{failure, refused, Work};
+use super::job::{allowed, failure, refused, Work};
 use super::shown::{at, VERSION};
 
 pub fn run(args: &PlanArgs, config: &Config) -> Result<Exit, Failure> {
     let work = Work::open(&args.set, config)?;
     work.announce();
     let look = Look::at(&*work.target, &work.set, &work.name).map_err(failure)?;
-    let plan = plan(&work.set, &look.history, &Allowed::from(&args.allow)).map_err(refused)?;
+    let plan = plan(&work.set, &look.history, &allowed(&args.allow, config)).map_err(refused)?;
     print(|out| {
         if args.set.json {
             let step = |file: &&crate::schema::files::MigrationFile| {

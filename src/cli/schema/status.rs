@@ -41,6 +41,7 @@ pub fn run(args: &LookArgs, config: &Config) -> Result<Exit, Failure> {
                     "version": VERSION, "target": work.target.name(), "set": work.name, "at": look.version(),
                     "files": look.lines(&work.set).iter().map(file).collect::<Vec<_>>(),
                     "failures": failures, "log_broken_at": look.log.broken,
+                    "log_flaw": look.flaw.map(|flaw| flaw.to_string()),
                 }),
             );
         }
@@ -62,11 +63,8 @@ pub fn run(args: &LookArgs, config: &Config) -> Result<Exit, Failure> {
             let said = entry.message.as_deref().unwrap_or_default();
             writeln!(out, "{}  {}  {}", entry.at, file, escape_controls(said))?;
         }
-        match look.log.broken {
-            Some(line) => writeln!(out, "\nthe log of attempts was changed at line {line}"),
-            None => Ok(()),
-        }
+        look.flaw.map_or(Ok(()), |flaw| writeln!(out, "\n{flaw}"))
     })?;
     let wrong = look.lines(&work.set).iter().any(|line| matches!(line.state, State::Edited | State::Missing));
-    Ok(Exit::of_leftovers(wrong || look.log.broken.is_some()))
+    Ok(Exit::of_leftovers(wrong || look.flaw.is_some()))
 }

@@ -28,6 +28,7 @@ pub fn run(args: &LookArgs, config: &Config) -> Result<Exit, Failure> {
                     "version": VERSION, "target": work.target.name(), "set": work.name, "at": validated.version,
                     "agrees": comparison.agrees(), "pending": validated.pending,
                     "differences": comparison.differences, "out_of_scope": comparison.out_of_scope,
+                    "log_flaw": validated.flaw.map(|flaw| flaw.to_string()),
                 }),
             );
         }
@@ -44,11 +45,14 @@ pub fn run(args: &LookArgs, config: &Config) -> Result<Exit, Failure> {
         for file in &validated.pending {
             writeln!(out, "not applied yet: {file}")?;
         }
+        if let Some(flaw) = validated.flaw {
+            writeln!(out, "{flaw}")?;
+        }
         let (set, version) = (escape_controls(&work.name), at(validated.version));
         match comparison.agrees() {
             true => writeln!(out, "`{set}` is what {version} declares"),
             false => writeln!(out, "`{set}` is not what {version} declares"),
         }
     })?;
-    Ok(Exit::of_leftovers(!comparison.agrees() || !validated.pending.is_empty()))
+    Ok(Exit::of_leftovers(!comparison.agrees() || !validated.pending.is_empty() || validated.flaw.is_some()))
 }

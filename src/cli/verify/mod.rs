@@ -8,7 +8,6 @@ mod metrics;
 mod repair;
 mod text;
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use jiff::Zoned;
@@ -16,22 +15,20 @@ use jiff::Zoned;
 use crate::config::Config;
 use crate::exec::Signal;
 use crate::format::Format;
-use crate::model::ledger::{documents, DOCUMENTS};
 use crate::model::path::escape_controls;
-use crate::model::{DocumentKind, Instant, RelPath, Value};
-use crate::schema;
-use crate::target::{Connection, Filter, Target, TargetError};
+use crate::model::{DocumentKind, Instant, RelPath};
+use crate::target::{Target, TargetError};
 use crate::verify::outcome::{Conclusion, Outcome};
 use crate::verify::receipt::Receipt;
 use crate::verify::waivers::Waivers;
 use crate::verify::{report, Job, Options, Sample, VerifyError};
 
-use super::engine::{self, Watch, OPTIONAL};
+use super::engine::{self, Watch};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::migrate::each_known;
 use super::output_file::{check_distinct, OutputFile, PRIVATE, PUBLIC};
-use super::{console, print};
+use super::{console, parts, print};
 
 use args::VerifyArgs;
 
@@ -50,7 +47,7 @@ pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Fail
     let clock = std::time::Instant::now();
     let stop = engine::begin(config)?;
     let check = |guards: bool| -> Result<Outcome, Unchecked> {
-        let kinds = kinds(&*target, format, &only)?;
+        let (format, kinds) = kinds(&*target, format, &only)?;
         let options = Options { guards, ..options(args, config, kinds, read_waivers()?)? };
         let watch = Watch::start(quiet);
         let job = Job {
@@ -71,6 +68,7 @@ pub fn run(args: &VerifyArgs, config: &Config, quiet: bool) -> Result<Exit, Fail
     let checked = first.and_then(|outcome| match args.repair {
         // What is told in the end is what both sides are after the repair.
         Some(how) if !outcome.guards.is_empty() => {
+            let (format, _) = kinds(&*target, format, &only)?;
             let report = repair::run(args, config, format, &*target, &source, &outcome, how, &stop, quiet)?;
             let stopped = report.stopped;
             repaired = Some(report);
@@ -200,46 +198,26 @@ impl Outputs {
 }
 
 /// The kinds to compare: those that were asked for, else all that a migration moves by itself and
-/// whatever else was migrated.
+/// those whose optional part the database has; and the format with the tables that are there.
 fn kinds(
     target: &dyn Target,
     format: &'static dyn Format,
     only: &[&'static str],
-) -> Result<Vec<&'static DocumentKind>, Unchecked> {
-    let mut reader = reader(target, format)?;
-    let mut names = only.to_vec();
-    if names.is_empty() {
-        for kind in format.kinds() {
-            if !OPTIONAL.contains(&kind.name) || is_loaded(&mut *reader, kind.name)? {
-                names.push(kind.name);
-            }
-        }
+) -> Result<(&'static dyn Format, Vec<&'static DocumentKind>), Unchecked> {
+    let format = engine::readers(target, format, 1)?.format;
+    let dialect = target.capabilities().dialect;
+    let has_table = |kind: &DocumentKind| format.tables().contains(&kind.main);
+    if let Some(kind) = format.kinds().iter().find(|kind| only.contains(&kind.name) && !has_table(kind)) {
+        let part = parts::of_kind(format, dialect, kind).unwrap_or_default();
+        let message = format!("{} has no {}: that part of its schema is optional", target.name(), kind.name);
+        let hint = format!("`transload migrate --with {part}` makes it and loads them");
+        return Err(Failure::new(anyhow::Error::msg(message)).with_hint(hint).into());
     }
-    Ok(engine::kinds(format, &names))
-}
-
-/// A connection that only reads, to a database in which something was migrated.
-fn reader(target: &dyn Target, format: &'static dyn Format) -> Result<Box<dyn Connection>, Unchecked> {
-    let never = || engine::never_migrated(target);
-    if !target.exists() {
-        return Err(never().into());
-    }
-    let mut reader = target.readers(1)?.swap_remove(0);
-    match schema::check(&mut *reader, target.capabilities().dialect, format.name(), format.tables()) {
-        Ok(true) => Ok(reader),
-        Ok(false) => Err(never().into()),
-        Err(error) => Err(Failure::new(error).into()),
-    }
-}
-
-fn is_loaded(connection: &mut dyn Connection, kind: &str) -> Result<bool, TargetError> {
-    let mut found = false;
-    let values = [Value::Text(kind.to_owned())];
-    connection.select(&DOCUMENTS, &Filter::In { column: documents::KIND, values: &values }, &mut |_| {
-        found = true;
-        ControlFlow::Break(())
-    })?;
-    Ok(found)
+    let is_compared = |kind: &&'static DocumentKind| match only.is_empty() {
+        true => has_table(kind),
+        false => only.contains(&kind.name),
+    };
+    Ok((format, format.kinds().iter().copied().filter(is_compared).collect()))
 }
 
 fn options(

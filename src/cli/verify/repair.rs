@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::exec::Stop;
 use crate::format::Format;
 use crate::model::path::escape_controls;
+use crate::model::DocumentKind;
 use crate::pipeline::{self, Action, Job, Mode, Prefer, RepairOutcome, Repaired, Report};
 use crate::target::Target;
 use crate::verify::outcome::{Outcome, Verdict};
@@ -38,7 +39,9 @@ pub fn run(
     let wanted = |verdict: Verdict| args.prefer.is_none() || verdict != Verdict::Different;
     let documents = outcome.guards.iter().filter(|guarded| wanted(guarded.verdict));
     let documents = documents.map(|guarded| (guarded.document, guarded.guard)).collect();
-    let mut options = engine::options(config, format.kinds().to_vec());
+    // The tables that the format has here say which parts the database has.
+    let has_table = |kind: &&'static DocumentKind| format.tables().contains(&kind.main);
+    let mut options = engine::options(config, format.kinds().iter().copied().filter(has_table).collect());
     options.prefer = Prefer::File;
     options.mode = if how == Repair::Plan { Mode::DryRun } else { Mode::Real };
     options.repair = Some(pipeline::Repair { documents, directory: config.rejects.clone() });
@@ -48,7 +51,7 @@ pub fn run(
         format,
         source,
         target,
-        prepare: &|connection| engine::prepare(dialect, format, connection),
+        prepare: &|connection| engine::prepare(dialect, format, &[], connection),
         options: &options,
         command: "verify --repair",
         holder: &engine::holder("verify --repair"),

@@ -15,19 +15,36 @@ use crate::model::{
 use super::proof::{Facts, Held, NextPart, RebuildError, TakeExpected, TakePiece, Unexpected};
 use super::{DecodeContext, Emit, Format, Open};
 
-/// The format `donna`.
-pub struct Donna;
+/// The format `donna`, for a database with or without the optional table of logs.
+pub struct Of<const LOGS: bool>;
+
+/// With all of its tables.
+pub type Donna = Of<true>;
+
+/// A type's only value is called as it is.
+#[allow(non_upper_case_globals)]
+pub const Donna: Donna = Of::<true>;
 
 /// The status of a user that is referred to and has no file.
 const PLACEHOLDER: &str = "placeholder";
 
-impl Format for Donna {
+impl<const LOGS: bool> Format for Of<LOGS> {
     fn name(&self) -> &'static str {
         "donna"
     }
 
     fn tables(&self) -> &'static [&'static Table] {
-        &tables::TABLES
+        match LOGS {
+            true => &tables::TABLES,
+            false => &tables::WITHOUT_LOGS,
+        }
+    }
+
+    fn lacking(&self, tables: &[&'static Table]) -> &'static dyn Format {
+        match tables.contains(&&tables::SYSTEM_LOGS) {
+            true => &Of::<false>,
+            false => &Of::<true>,
+        }
     }
 
     fn kinds(&self) -> &'static [&'static DocumentKind] {

@@ -116,6 +116,9 @@ pub static SYSTEM_LOGS: Table = Table {
 /// Parents before children.
 pub static TABLES: [&Table; 5] = [&USERS, &CHAT_SESSIONS, &MESSAGES, &USER_MEMORY, &SYSTEM_LOGS];
 
+/// As long as nobody asks for logs.
+pub static WITHOUT_LOGS: [&Table; 4] = [&USERS, &CHAT_SESSIONS, &MESSAGES, &USER_MEMORY];
+
 pub static USER: DocumentKind =
     DocumentKind { name: "users", main: &USERS, anchor: Anchor::FirstRow, phase: Phase::Users };
 pub static MEMORY: DocumentKind =

@@ -226,6 +226,10 @@ impl Connection for Keeping<'_, '_> {
         self.inner.run_script(owner, sql)
     }
 
+    fn run_alone(&mut self, owner: Owner, sql: &str) -> Result<bool, TargetError> {
+        self.inner.run_alone(owner, sql)
+    }
+
     fn refresh(&mut self) -> Result<(), TargetError> {
         self.inner.refresh()
     }

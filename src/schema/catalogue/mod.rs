@@ -109,6 +109,24 @@ pub fn keep_optional(catalogue: &mut Catalogue, before: &Catalogue) {
     objects::mark(catalogue, &|key| before.get(key).is_some_and(|object| object.optional));
 }
 
+/// Takes out of `catalogue` everything that is in `after` and not in `before`.
+pub fn take_out_new(catalogue: &mut Catalogue, after: &Catalogue, before: &Catalogue) {
+    let (after, before) = (Objects::of(after), Objects::of(before));
+    objects::remove(catalogue, &|key| after.has(key) && !before.has(key));
+}
+
+/// Whether everything that is in `after` and not in `before` is in `found`, whatever its properties.
+pub fn has_new(found: &Catalogue, after: &Catalogue, before: &Catalogue) -> bool {
+    let (found, after, before) = (Objects::of(found), Objects::of(after), Objects::of(before));
+    let has_all = after.keys().filter(|key| !before.has(key)).all(|key| found.has(key));
+    has_all
+}
+
+/// Makes everything in `catalogue` required.
+pub fn require_all(catalogue: &mut Catalogue) {
+    objects::require(catalogue);
+}
+
 fn missing(key: &Key, object: &Object) -> Difference {
     let severity = if object.optional { Severity::Warning } else { Severity::Error };
     Difference { severity, object: key.to_string(), property: None, declared: Some(object.summary()), found: None }

@@ -12,8 +12,14 @@ const TOP: [(&str, &str); 5] =
     [("tables", "table"), ("views", "view"), ("functions", "function"), ("sequences", "sequence"), ("types", "type")];
 
 /// The collections within a table or view.
-const PARTS: [(&str, &str); 4] =
-    [("columns", "column"), ("constraints", "constraint"), ("indexes", "index"), ("triggers", "trigger")];
+const PARTS: [(&str, &str); 6] = [
+    ("columns", "column"),
+    ("constraints", "constraint"),
+    ("indexes", "index"),
+    ("triggers", "trigger"),
+    ("policies", "policy"),
+    ("rules", "rule"),
+];
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
@@ -116,6 +122,11 @@ impl Objects {
     pub fn has(&self, key: &Key) -> bool {
         self.get(key).is_some()
     }
+
+    /// Every object and every part of one.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.top.iter().flat_map(|(key, object)| std::iter::once(key).chain(object.parts.keys()))
+    }
 }
 
 fn to_value(catalogue: &Catalogue) -> Map<String, Value> {
@@ -136,12 +147,16 @@ pub fn mark(catalogue: &mut Catalogue, choose: &dyn Fn(&Key) -> bool) {
         table.constraints.iter_mut().for_each(|(at, constraint)| constraint.optional |= part("constraint", at));
         table.indexes.iter_mut().for_each(|(at, index)| index.optional |= part("index", at));
         table.triggers.iter_mut().for_each(|(at, trigger)| trigger.optional |= part("trigger", at));
+        table.policies.iter_mut().for_each(|(at, policy)| policy.optional |= part("policy", at));
+        table.rules.iter_mut().for_each(|(at, rule)| rule.optional |= part("rule", at));
         if table.optional {
             // With the table, all of it is left out.
             table.columns.iter_mut().for_each(|column| column.optional = false);
             table.constraints.values_mut().for_each(|constraint| constraint.optional = false);
             table.indexes.values_mut().for_each(|index| index.optional = false);
             table.triggers.values_mut().for_each(|trigger| trigger.optional = false);
+            table.policies.values_mut().for_each(|policy| policy.optional = false);
+            table.rules.values_mut().for_each(|rule| rule.optional = false);
         }
     }
     for (name, view) in &mut catalogue.views {
@@ -150,4 +165,44 @@ pub fn mark(catalogue: &mut Catalogue, choose: &dyn Fn(&Key) -> bool) {
     catalogue.functions.iter_mut().for_each(|(name, text)| text.optional |= top("function", name));
     catalogue.sequences.iter_mut().for_each(|(name, text)| text.optional |= top("sequence", name));
     catalogue.types.iter_mut().for_each(|(name, text)| text.optional |= top("type", name));
+}
+
+/// Takes out what `choose` says.
+pub fn remove(catalogue: &mut Catalogue, choose: &dyn Fn(&Key) -> bool) {
+    let key = |kind, of: Option<&str>, name: &str| Key { kind, of: of.map(str::to_owned), name: name.to_owned() };
+    let stays = |kind, name: &str| !choose(&key(kind, None, name));
+    catalogue.tables.retain(|name, _| stays("table", name));
+    for (name, table) in &mut catalogue.tables {
+        let stays = |kind, part: &str| !choose(&key(kind, Some(name), part));
+        table.columns.retain(|column| stays("column", &column.name));
+        table.constraints.retain(|part, _| stays("constraint", part));
+        table.indexes.retain(|part, _| stays("index", part));
+        table.triggers.retain(|part, _| stays("trigger", part));
+        table.policies.retain(|part, _| stays("policy", part));
+        table.rules.retain(|part, _| stays("rule", part));
+    }
+    catalogue.views.retain(|name, _| stays("view", name));
+    for (name, view) in &mut catalogue.views {
+        view.indexes.retain(|part, _| !choose(&key("index", Some(name), part)));
+        view.triggers.retain(|part, _| !choose(&key("trigger", Some(name), part)));
+    }
+    catalogue.functions.retain(|name, _| stays("function", name));
+    catalogue.sequences.retain(|name, _| stays("sequence", name));
+    catalogue.types.retain(|name, _| stays("type", name));
+}
+
+/// Takes away every mark of what is optional.
+pub fn require(catalogue: &mut Catalogue) {
+    for table in catalogue.tables.values_mut() {
+        table.optional = false;
+        table.columns.iter_mut().for_each(|column| column.optional = false);
+        table.constraints.values_mut().for_each(|constraint| constraint.optional = false);
+        table.indexes.values_mut().for_each(|index| index.optional = false);
+        table.triggers.values_mut().for_each(|trigger| trigger.optional = false);
+        table.policies.values_mut().for_each(|policy| policy.optional = false);
+        table.rules.values_mut().for_each(|rule| rule.optional = false);
+    }
+    catalogue.views.values_mut().for_each(|view| view.optional = false);
+    let texts = [&mut catalogue.functions, &mut catalogue.sequences, &mut catalogue.types];
+    texts.into_iter().flat_map(|texts| texts.values_mut()).for_each(|text| text.optional = false);
 }

@@ -15,11 +15,20 @@ pub struct Finding {
     pub message: String,
     /// What to do.
     pub help: String,
+    /// Why the file says that this is meant.
+    pub silenced: Option<String>,
 }
 
 impl Finding {
     pub fn new(rule: &'static Rule, file: &str, place: Option<Place>, message: impl Into<String>) -> Finding {
-        Finding { rule, file: file.to_owned(), place, message: message.into(), help: rule.help.to_owned() }
+        Finding {
+            rule,
+            file: file.to_owned(),
+            place,
+            message: message.into(),
+            help: rule.help.to_owned(),
+            silenced: None,
+        }
     }
 
     pub fn with_help(mut self, help: impl Into<String>) -> Finding {
@@ -29,6 +38,11 @@ impl Finding {
 
     pub fn set_help(&mut self, help: impl Into<String>) {
         self.help = help.into();
+    }
+
+    /// A warning that nobody has silenced.
+    pub fn is_warning(&self) -> bool {
+        self.rule.severity == Severity::Warning && self.silenced.is_none()
     }
 
     pub fn is_error(&self) -> bool {

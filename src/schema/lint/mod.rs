@@ -19,7 +19,8 @@ pub use rules::names::said as name_flaw;
 
 use super::files::{MigrationFile, MigrationSet};
 use finding::Findings;
-use shape::Shaped;
+use rule::SILENCES_NOTHING;
+use shape::{Shape, Shaped};
 use world::World;
 
 /// All that is wrong with a directory: by file, then by place.
@@ -48,8 +49,41 @@ pub fn lint(set: &MigrationSet) -> Vec<Finding> {
         findings.extend(found.into_all());
         world.apply(&statements);
     }
+    silence(set, &mut findings);
     findings.sort_by_key(Finding::order);
     findings
+}
+
+/// Marks the warnings that files say are meant, and finds fault with what silences none.
+fn silence(set: &MigrationSet, findings: &mut Vec<Finding>) {
+    let mut wrong = Vec::new();
+    for file in &set.files {
+        for allow in &file.header.allows {
+            let of_it = |finding: &&mut Finding| finding.file == file.file && finding.rule.number == allow.rule;
+            let message = match findings.iter_mut().filter(of_it).collect::<Vec<_>>() {
+                found if found.is_empty() => match RULES.iter().find(|rule| rule.number == allow.rule) {
+                    None => format!("ALLOW names the rule {}, which there is not", allow.rule),
+                    Some(rule) => format!("ALLOW silences {} {}, which finds nothing here", rule.number, rule.name),
+                },
+                found if found[0].is_error() => format!("ALLOW cannot silence {}: it is an error", allow.rule),
+                found => {
+                    found.into_iter().for_each(|finding| finding.silenced = Some(allow.reason.clone()));
+                    continue;
+                }
+            };
+            wrong.push(Finding::new(&SILENCES_NOTHING, &file.file, Some(allow.place), message));
+        }
+    }
+    findings.extend(wrong);
+}
+
+/// The tables that a file's statements make, virtual ones among them, in order.
+pub fn tables_made(file: &MigrationFile) -> Vec<String> {
+    let made = |statement: &Shaped<'_>| match &statement.shape {
+        Shape::Create(create) if create.kind == "TABLE" => create.name.as_ref().map(|name| name.name.clone()),
+        _ => None,
+    };
+    shape::of(file).iter().filter_map(made).collect()
 }
 
 /// What a rule sees: one file, and what the files before it made.

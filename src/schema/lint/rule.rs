@@ -154,6 +154,10 @@ rules! {
         "a statement that needs what a later one makes fails on a fresh database, and works where it was tried",
         "`CREATE INDEX ... ON a` above `CREATE TABLE a`",
         "put the statement below the one that makes what it needs";
+    SILENCES_NOTHING = "5.8" "silences-nothing" Warning:
+        "what silences no warning, or one that must not be silenced, leads whoever reads it astray",
+        "`-- ALLOW: 3.1 because ...` in a file that keeps the rule",
+        "take the comment out, or name the number of a rule that warns about this file";
     BAD_NAME = "6.1" "bad-name" Error:
         "the order of files must be plain to people, file systems and tools alike",
         "`0032-add-column.sql`, `0033_AddColumn.sql`, `34_x.sql`",

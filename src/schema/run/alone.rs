@@ -58,7 +58,7 @@ impl Runner<'_, '_> {
         }
         let (validated, warnings) = self.validate(file, true)?;
         let time = started.elapsed();
-        let recorded = Recorded::of(file, Kind::Applied, &validated, time, self.job.by);
+        let recorded = Recorded::of(file, Kind::Applied, &validated, time, self.job.by).anchored(self.anchor());
         history::record(&mut *self.session, self.job.name, &recorded)?;
         Ok(Some(Done { number: file.number, file: file.file.clone(), time, validated, warnings, found }))
     }

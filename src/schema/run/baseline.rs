@@ -76,13 +76,14 @@ impl Runner<'_, '_> {
         let comparison = self.compare_all(at)?;
         let has_all = comparison.warnings().all(|warning| warning.property.is_some());
         let mut done = Baselined { recorded: Vec::new(), left_out: Vec::new(), comparison };
+        let anchor = self.anchor();
         for file in self.job.set.files.iter().filter(|file| file.number <= at) {
             if file.header.optional.is_some() && !has_all {
                 done.left_out.push(file.file.clone());
                 continue;
             }
             let recorded = Recorded::of(file, Kind::Baseline, "declared schema", Duration::ZERO, self.job.by);
-            history::record(&mut *self.session, self.job.name, &recorded)?;
+            history::record(&mut *self.session, self.job.name, &recorded.anchored(anchor.clone()))?;
             done.recorded.push(file.file.clone());
         }
         Ok(done)

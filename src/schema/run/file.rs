@@ -44,7 +44,14 @@ impl Runner<'_, '_> {
         self.note(&begun);
         let process = self.session.process()?;
         let mut watch = self.watch.take();
-        let (result, blockers) = watched(watch.as_mut(), process, || match file.header.no_transaction {
+        let (tell, alone) = (self.job.tell, file.header.no_transaction.is_some());
+        // What waits in a transaction gives up soon, and that is told then.
+        let waits = |blockers: &[String]| {
+            if alone {
+                tell(&Told::Waits { file: &file.file, blockers });
+            }
+        };
+        let (result, blockers) = watched(watch.as_mut(), process, &waits, || match file.header.no_transaction {
             Some(_) => self.alone(file, cut_off),
             None => self.in_transaction(file),
         });
@@ -116,7 +123,7 @@ impl Runner<'_, '_> {
             return Err(RunError::LostRows { file: file.file.clone(), lost });
         }
         let time = started.elapsed();
-        let recorded = Recorded::of(file, Kind::Applied, &validated, time, self.job.by);
+        let recorded = Recorded::of(file, Kind::Applied, &validated, time, self.job.by).anchored(self.anchor());
         history::record(&mut *self.session, self.job.name, &recorded)?;
         Ok(Some(Done { number: file.number, file: file.file.clone(), time, validated, warnings, found: false }))
     }

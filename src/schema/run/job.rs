@@ -45,6 +45,11 @@ pub enum Told<'a> {
         pause: Duration,
         blockers: &'a [String],
     },
+    /// A statement that no transaction holds back waits for others, for as long as they like.
+    Waits {
+        file: &'a str,
+        blockers: &'a [String],
+    },
     /// An index that a failed build left behind was dropped.
     Dropped {
         index: &'a str,

@@ -18,7 +18,7 @@ mod watched;
 pub use baseline::{baseline, Baselined};
 pub use error::{Fate, RunError};
 pub use job::{Done, Job, Outcome, Told, PAUSES};
-use reading::concurrent_index;
+pub use reading::concurrent_index;
 
 use crate::model::{Catalogue, Instant};
 use crate::target::{AttemptLog, Holder, Lock, LockError, SchemaSession, Watch};
@@ -270,6 +270,12 @@ impl<'r, 'a> Runner<'r, 'a> {
             outcome.reworded.push(file.file.clone());
         }
         Ok(())
+    }
+
+    /// How far the log has come; what cannot be read is not recorded.
+    fn anchor(&mut self) -> Option<log::Anchor> {
+        let read = self.log.as_mut().map(|log| log::read(&mut **log));
+        read.and_then(Result::ok).map(|read| read.anchor())
     }
 
     fn note(&mut self, entry: &Entry) {

@@ -11,17 +11,27 @@ use crate::target::Watch;
 /// How often to ask; the first time after as long.
 const INTERVAL: Duration = Duration::from_millis(200);
 
+/// How often whoever is in the way is told of again.
+const AGAIN: Duration = Duration::from_secs(10);
+
 /// How soon the end of the work is noticed.
 const NOTICE: Duration = Duration::from_millis(5);
 
-/// Does `work`, and returns whom it was last seen to wait for, too.
-pub fn watched<T>(watch: Option<&mut Box<dyn Watch>>, process: i64, work: impl FnOnce() -> T) -> (T, Vec<String>) {
+/// Does `work`, and returns whom it was last seen to wait for, too. Meanwhile `tell` is told, at first
+/// sight and now and then.
+pub fn watched<T>(
+    watch: Option<&mut Box<dyn Watch>>,
+    process: i64,
+    tell: &(dyn Fn(&[String]) + Sync),
+    work: impl FnOnce() -> T,
+) -> (T, Vec<String>) {
     let Some(watch) = watch else { return (work(), Vec::new()) };
     let seen = Mutex::new(Vec::new());
     let result = crew::run::<_, Infallible>(|crew| {
         let (halt, seen) = (crew.halt(), &seen);
         crew.spawn("blockers", move || {
             let mut asked = Instant::now();
+            let mut told: Option<Instant> = None;
             while !halt.is_set() {
                 thread::sleep(NOTICE);
                 if asked.elapsed() < INTERVAL {
@@ -30,6 +40,10 @@ pub fn watched<T>(watch: Option<&mut Box<dyn Watch>>, process: i64, work: impl F
                 // Who cannot be asked names nobody.
                 if let Ok(blockers) = watch.blockers(process) {
                     if !blockers.is_empty() {
+                        if told.is_none_or(|told| told.elapsed() >= AGAIN) {
+                            tell(&blockers);
+                            told = Some(Instant::now());
+                        }
                         *seen.lock().unwrap_or_else(PoisonError::into_inner) = blockers;
                     }
                 }
@@ -64,12 +78,15 @@ mod tests {
 
     #[test]
     fn who_is_in_the_way_is_seen_while_it_lasts() {
-        let (value, seen) = watched(Some(&mut (Box::new(Sees) as Box<dyn Watch>)), 7, || {
+        let told = Mutex::new(0);
+        let tell = |blockers: &[String]| *told.lock().unwrap() += blockers.len();
+        let (value, seen) = watched(Some(&mut (Box::new(Sees) as Box<dyn Watch>)), 7, &tell, || {
             thread::sleep(INTERVAL * 3);
             1
         });
         assert_eq!((value, seen), (1, vec!["whoever blocks 7".to_owned()]));
-        let (value, seen) = watched(Some(&mut (Box::new(Sees) as Box<dyn Watch>)), 7, || 2);
+        let (value, seen) = watched(Some(&mut (Box::new(Sees) as Box<dyn Watch>)), 7, &tell, || 2);
         assert_eq!((value, seen.len()), (2, 0));
+        assert_eq!(*told.lock().unwrap(), 1, "once, for the time was short");
     }
 }

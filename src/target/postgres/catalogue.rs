@@ -70,6 +70,30 @@ const TRIGGERS: &str = "
       AND c.relkind IN ('r', 'p', 'f', 'v') AND $NO_EXTENSION
     ORDER BY c.relname, g.tgname";
 
+/// To whom and for what a policy is; roles by name, for they are the cluster's.
+const POLICIES: &str = "
+    SELECT c.relname::text, y.polname::text,
+           CASE WHEN y.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END || ' FOR '
+           || CASE y.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE'
+              ELSE 'ALL' END || ' TO '
+           || (SELECT string_agg(CASE WHEN r.id = 0 THEN 'public' ELSE r.id::regrole::text END, ', ' ORDER BY 1)
+               FROM unnest(y.polroles) r(id))
+           || coalesce(' USING (' || pg_get_expr(y.polqual, y.polrelid) || ')', '')
+           || coalesce(' WITH CHECK (' || pg_get_expr(y.polwithcheck, y.polrelid) || ')', '')
+    FROM pg_class c
+    JOIN pg_policy y ON y.polrelid = c.oid
+    WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1::text) AND $NO_EXTENSION
+    ORDER BY c.relname, y.polname";
+
+/// The rule that a view is made of is said by the view.
+const RULES: &str = "
+    SELECT c.relname::text, w.rulename::text, pg_get_ruledef(w.oid)
+    FROM pg_class c
+    JOIN pg_rewrite w ON w.ev_class = c.oid AND w.rulename <> '_RETURN'
+    WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1::text)
+      AND c.relkind IN ('r', 'p', 'f') AND $NO_EXTENSION
+    ORDER BY c.relname, w.rulename";
+
 /// Aggregates have no definition that the server would spell.
 const FUNCTIONS: &str = "
     SELECT p.proname::text || '(' || pg_get_function_identity_arguments(p.oid) || ')', pg_get_functiondef(p.oid)
@@ -132,16 +156,12 @@ pub fn read(client: &mut Client, schema: &str) -> Result<Catalogue, Error> {
         }
     }
     for row in ask(client, INDEXES, "pg_class", "c.oid", schema)? {
-        let of: &str = row.get(0);
-        let tables = catalogue.tables.get_mut(of).map(|table| &mut table.indexes);
-        if let Some(indexes) = tables.or(catalogue.views.get_mut(of).map(|view| &mut view.indexes)) {
+        if let Some(indexes) = catalogue.indexes_of(row.get(0)) {
             indexes.insert(row.get(1), index(&row));
         }
     }
     for row in ask(client, TRIGGERS, "pg_class", "c.oid", schema)? {
-        let of: &str = row.get(0);
-        let tables = catalogue.tables.get_mut(of).map(|table| &mut table.triggers);
-        if let Some(triggers) = tables.or(catalogue.views.get_mut(of).map(|view| &mut view.triggers)) {
+        if let Some(triggers) = catalogue.triggers_of(row.get(0)) {
             let state = match row.get(3) {
                 "O" => "",
                 "D" => " (disabled)",
@@ -149,6 +169,16 @@ pub fn read(client: &mut Client, schema: &str) -> Result<Catalogue, Error> {
                 _ => " (enabled always)",
             };
             triggers.insert(row.get(1), Text::new(format!("{}{state}", row.get::<_, &str>(2))));
+        }
+    }
+    for row in ask(client, POLICIES, "pg_class", "c.oid", schema)? {
+        if let Some(table) = catalogue.tables.get_mut(row.get::<_, &str>(0)) {
+            table.policies.insert(row.get(1), Text::new(row.get::<_, String>(2)));
+        }
+    }
+    for row in ask(client, RULES, "pg_class", "c.oid", schema)? {
+        if let Some(table) = catalogue.tables.get_mut(row.get::<_, &str>(0)) {
+            table.rules.insert(row.get(1), Text::new(row.get::<_, String>(2)));
         }
     }
     for row in ask(client, FUNCTIONS, "pg_proc", "p.oid", schema)? {

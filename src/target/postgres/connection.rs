@@ -14,7 +14,9 @@ use super::session::Session;
 use super::sql::{self, quote, Schemas};
 use super::{catalogue, copy, decode, encode};
 use crate::model::{Catalogue, Owner, Row, Table, Value};
-use crate::target::{no_reader, reads_only, Connection, Durability, Filter, LiveColumn, TargetError, TargetErrorKind};
+use crate::target::{
+    no_reader, reads_only, Connection, Durability, Filter, LiveColumn, SchemaSession, TargetError, TargetErrorKind,
+};
 
 /// Longer silence of a server that has nothing to do but answer means that it is gone.
 const PING_LIMIT: Duration = Duration::from_secs(30);
@@ -365,6 +367,13 @@ impl Connection for PgConnection {
                 },
             )
         })
+    }
+
+    fn run_alone(&mut self, owner: Owner, sql: &str) -> Result<bool, TargetError> {
+        if self.depth > 0 {
+            return Ok(false);
+        }
+        self.statement_alone(owner, sql).map(|()| true).map_err(|error| error.error)
     }
 
     fn refresh(&mut self) -> Result<(), TargetError> {

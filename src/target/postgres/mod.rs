@@ -227,7 +227,7 @@ impl Target for PostgresTarget {
     }
 
     fn scratch(&self) -> Result<Box<dyn Target>, TargetError> {
-        let database = scratch::ScratchDatabase::create(self.access()?.opener.clone())?;
+        let database = scratch::ScratchDatabase::create(&self.access()?.opener)?;
         let mut options = self.options.clone();
         options.parameters.dbname = Some(database.name().to_owned());
         Ok(Box::new(PostgresTarget {

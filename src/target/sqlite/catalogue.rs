@@ -40,13 +40,12 @@ pub fn read(db: &Connection, owner: Owner) -> Result<Catalogue> {
                 drop(catalogue.views.insert(name, View { definition, ..View::default() }));
             }
             "index" => {
-                if let Some(table) = catalogue.tables.get_mut(&of) {
-                    table.indexes.insert(name, index(&sql));
+                if let Some(indexes) = catalogue.indexes_of(&of) {
+                    indexes.insert(name, index(&sql));
                 }
             }
             _ => {
-                let tables = catalogue.tables.get_mut(&of).map(|table| &mut table.triggers);
-                if let Some(triggers) = tables.or(catalogue.views.get_mut(&of).map(|view| &mut view.triggers)) {
+                if let Some(triggers) = catalogue.triggers_of(&of) {
                     triggers.insert(name, Text::new(after_word(&ddl::normal(&sql), " trigger ")));
                 }
             }

@@ -11,7 +11,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::{OpenFlags, Statement, Transaction, TransactionBehavior};
 
 use crate::model::{Catalogue, Kind, Owner, Row, Table, Value};
-use crate::target::{no_reader, reads_only, Connection, Durability, Filter, LiveColumn, TargetError, TargetErrorKind};
+use crate::target::{
+    no_reader, reads_only, Connection, Durability, Filter, LiveColumn, SchemaSession, TargetError, TargetErrorKind,
+};
 
 use super::catalogue;
 use super::errors::describe;
@@ -384,6 +386,13 @@ impl Connection for SqliteConnection {
         const CONTEXT: &str = "cannot run the script";
         self.may_write(CONTEXT)?;
         self.run_whole(CONTEXT, |db| db.execute_batch(sql))
+    }
+
+    fn run_alone(&mut self, owner: Owner, sql: &str) -> Result<bool, TargetError> {
+        if !self.is_idle() {
+            return Ok(false);
+        }
+        self.statement_alone(owner, sql).map(|()| true).map_err(|error| error.error)
     }
 
     fn refresh(&mut self) -> Result<(), TargetError> {

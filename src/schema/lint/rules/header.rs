@@ -29,6 +29,7 @@ pub fn check(view: &View<'_>, found: &mut Findings<'_>) {
             }
             HeaderFlaw::Empty(directive) => format!("{} says nothing", directive.name()),
             HeaderFlaw::Again(directive) => format!("{} was said before", directive.name()),
+            HeaderFlaw::NoReason(directive) => format!("{} gives no reason", directive.name()),
         };
         found.at(&DIRECTIVE_UNCLEAR, *place, message).set_help(match flaw {
             HeaderFlaw::Misplaced(Directive::Ensure) => {
@@ -36,7 +37,9 @@ pub fn check(view: &View<'_>, found: &mut Findings<'_>) {
             }
             HeaderFlaw::Misplaced(_) => "move it above the first statement".to_owned(),
             HeaderFlaw::Again(_) => "say it once".to_owned(),
-            HeaderFlaw::Misspelled(_) | HeaderFlaw::Empty(_) => format!("write it as `{form}`"),
+            HeaderFlaw::Misspelled(_) | HeaderFlaw::Empty(_) | HeaderFlaw::NoReason(_) => {
+                format!("write it as `{form}`")
+            }
         });
     }
 }

@@ -1,19 +1,9 @@
 //! A directory declares the schema of every version or of none, each from the file as it is now.
 
-use serde::Deserialize;
-
 use crate::schema::files::{MigrationFile, MigrationSet, SnapshotFile};
 use crate::schema::lint::rule::{NO_SNAPSHOTS, SNAPSHOT_ALONE, SNAPSHOT_MISSING, SNAPSHOT_STALE};
 use crate::schema::lint::Finding;
-
-/// What a snapshot says of where it comes from.
-#[derive(Deserialize)]
-struct Origin {
-    number: u32,
-    dialect: String,
-    /// The token checksum of its migration, in hexadecimal digits.
-    tokens: String,
-}
+use crate::schema::snapshot::{hex, Snapshot, SnapshotError};
 
 pub fn check(set: &MigrationSet, findings: &mut Vec<Finding>) {
     let command = format!("`transload schema snapshot {}`", set.origin);
@@ -49,11 +39,12 @@ pub fn check(set: &MigrationSet, findings: &mut Vec<Finding>) {
 
 /// Why a snapshot is none of this file.
 fn stale(set: &MigrationSet, file: &MigrationFile, snapshot: &SnapshotFile) -> Option<String> {
-    let origin: Origin = match serde_json::from_slice(&snapshot.bytes) {
+    let origin = match Snapshot::parse(&snapshot.file, &snapshot.bytes) {
         Ok(origin) => origin,
-        Err(error) => return Some(format!("it is no declared schema: {error}")),
+        Err(SnapshotError::Unreadable { problem, .. }) => return Some(format!("it is no declared schema: {problem}")),
+        Err(error) => return Some(error.to_string()),
     };
-    let tokens: String = file.token_checksum().iter().map(|byte| format!("{byte:02x}")).collect();
+    let tokens = hex(&file.token_checksum());
     if origin.number != file.number {
         Some(format!("it declares version {:04}", origin.number))
     } else if origin.dialect != set.dialect.name() {
