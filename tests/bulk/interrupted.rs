@@ -93,15 +93,7 @@ fn nobody_else_writes_while_rows_are_loaded() {
     let world = World::postgres();
     held(&world, |running| {
         let mut client = crate::support::postgres::connect(&world.url());
-        let tables = [
-            "users",
-            "chat_sessions",
-            "messages",
-            "user_memory",
-            "system_logs",
-            "transload.documents",
-            "transload.residue",
-        ];
+        let tables = ["users", "chat_sessions", "messages", "user_memory", "transload.documents", "transload.residue"];
         for table in tables {
             let statements = [
                 format!("INSERT INTO {table} SELECT * FROM {table} WHERE false"),
@@ -123,5 +115,5 @@ fn nobody_else_writes_while_rows_are_loaded() {
         drop(running);
     });
     assert_eq!(world.migrate(&[]).code, 0);
-    world.execute("UPDATE users SET name = 'x'; DELETE FROM system_logs; TRUNCATE system_logs");
+    world.execute("UPDATE users SET name = 'x'; DELETE FROM messages; TRUNCATE messages");
 }

@@ -51,9 +51,9 @@ fn what_depends_on_a_table_is_told() {
         ),
         ("CREATE TABLE child () INHERITS (messages)", "DROP TABLE child", "public.messages is no plain table"),
         (
-            "ALTER TABLE system_logs ADD CONSTRAINT x EXCLUDE USING hash (message WITH =)",
-            "ALTER TABLE system_logs DROP CONSTRAINT x",
-            "public.system_logs has an exclusion constraint",
+            "ALTER TABLE messages ADD CONSTRAINT x EXCLUDE USING hash (role WITH =)",
+            "ALTER TABLE messages DROP CONSTRAINT x",
+            "public.messages has an exclusion constraint",
         ),
         (
             "ALTER TABLE messages CLUSTER ON idx_messages_role",
