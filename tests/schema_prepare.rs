@@ -186,7 +186,7 @@ fn log_tables_alone_are_refused_where_they_are_wanted(mut fresh: Fresh) {
 fn an_optional_part_is_made_on_demand(mut fresh: Fresh) {
     let dialect = fresh.dialect;
     let prepared = schema::prepare(&mut *fresh.connection, dialect, "donna", &WITHOUT_LOGS).unwrap();
-    assert_eq!(prepared.applied.len(), 4);
+    assert_eq!(prepared.applied.len(), 5);
     assert_eq!(fresh.tables().len(), 4);
     assert!(fresh.check().unwrap());
     assert_eq!(schema::parts("donna", dialect), ["logs", "search"]);
