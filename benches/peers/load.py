@@ -1,215 +1,292 @@
 #!/usr/bin/env python3
-"""What a careful person writes in an afternoon: donna's files into PostgreSQL, in one transaction.
+"""Loads a donna tree into PostgreSQL as a careful person would script it: one pass, COPY, one transaction.
 
-It reads every file once, derives ids as docs/ids.md says, and sends each table by one COPY. It does not
-resume, keep rejects, look for duplicates, record anything or prove anything: the first bad file ends it.
+It is the yardstick of a hand-written script, so it does what such a script does and no more: no resuming, no
+rejects, no residue, no second run, no proof. Values go to the same columns as with transload, and the number of
+rows in every table must come out the same (run.sh looks).
 
-    load.py TREE URL             keys, indexes and foreign keys stay in place
-    load.py TREE URL --rebuild   they are dropped first and built again at the end
+    load.py TREE postgres://user@host/database             with all keys and indexes in place
+    load.py --rebuild TREE postgres://user@host/database   they are dropped before and made again after
+
+Needs psycopg 3 with its C part (psycopg[binary]); orjson is used where it is installed.
 """
 
-import json
+import argparse
+import os
 import sys
 import uuid
 from datetime import datetime, timezone
-from pathlib import Path
 
 import psycopg
 
 try:
     import orjson
 
-    loads, dumps = orjson.loads, lambda value: orjson.dumps(value).decode()
-except ImportError:
-    loads, dumps = json.loads, lambda value: json.dumps(value, ensure_ascii=False)
+    parse = orjson.loads
 
-NAMESPACE = uuid.UUID("27a9f043-8151-5573-a997-e22aadb1f56d")
-COLUMNS = {
-    "users": "id clerk_id email name profile preferences created_at updated_at last_active_at status",
-    "chat_sessions": "id chat_id user_id title profile metadata created_at updated_at last_message_at"
-    " message_count status",
-    "messages": "id chat_session_id role content metadata created_at sequence_number token_count abuse_flagged",
-    "user_memory": "id user_id memory_type key value created_at updated_at expires_at",
+    def dump(value):
+        return orjson.dumps(value).decode()
+
+except ImportError:
+    import json
+
+    parse = json.loads
+
+    def dump(value):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+USERS = "id clerk_id email name profile preferences created_at updated_at last_active_at status".split()
+SESSIONS = (
+    "id chat_id user_id title profile metadata created_at updated_at last_message_at message_count status".split()
+)
+MESSAGES = "id chat_session_id role content metadata created_at sequence_number token_count abuse_flagged".split()
+MEMORY = "id user_id memory_type key value created_at updated_at expires_at".split()
+
+TYPES = {
+    "users": (USERS, "uuid varchar varchar varchar jsonb jsonb timestamptz timestamptz timestamptz varchar"),
+    "chat_sessions": (
+        SESSIONS,
+        "uuid varchar uuid varchar varchar jsonb timestamptz timestamptz timestamptz int4 varchar",
+    ),
+    "messages": (MESSAGES, "uuid uuid varchar text jsonb timestamptz int4 int4 bool"),
+    "user_memory": (MEMORY, "uuid uuid varchar varchar jsonb timestamptz timestamptz timestamptz"),
 }
 
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://example.com/donna")
+EMAIL = {"profile": "email"}
+REPLIES = "mcp/storage/conversations"
+FLAG = "🚩 Conversation flagged"
 
-def derive(*parts):
+
+def derived(*parts):
     return uuid.uuid5(NAMESPACE, "\0".join(parts))
 
 
-def user_id(legacy):
+def when(text, fallback):
+    """A time of any layout; what is none is the fallback."""
+    if text is None:
+        return fallback
     try:
-        return uuid.UUID(legacy) if len(legacy) == 36 else derive("users", legacy)
+        if isinstance(text, (int, float)):
+            return datetime.fromtimestamp(text, timezone.utc)
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        return derive("users", legacy)
+        return fallback
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
-def mapping(value):
-    return dumps({} if value is None or value == [] else value)
+def as_map(value):
+    """PHP writes an empty map as a list."""
+    return "{}" if value == [] or value is None else dump(value)
 
 
-def when(value, otherwise=None):
-    """PostgreSQL reads every usual spelling of a time but numbers."""
-    if isinstance(value, (int, float)):
-        return datetime.fromtimestamp(value / (1000 if abs(value) >= 1e11 else 1), timezone.utc)
-    return otherwise if value in (None, "") else value
+def read(path):
+    with open(path, "rb") as file:
+        return parse(file.read()), datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, timezone.utc)
 
 
-def cut(text, longest):
-    return None if text is None else text[:longest]
+def names(tree, directory):
+    try:
+        return sorted(name for name in os.listdir(os.path.join(tree, directory)) if name.endswith(".json"))
+    except FileNotFoundError:
+        return []
 
 
-def modified(path):
-    return datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+def users(tree, known):
+    for name in names(tree, "users"):
+        data, changed = read(os.path.join(tree, "users", name))
+        row = derived("users", name[:-5])
+        known[name[:-5]] = row
+        if data.get("clerk_id"):
+            known[data["clerk_id"]] = row
+        created = when(data.get("created_at"), changed)
+        yield (
+            row,
+            data.get("clerk_id"),
+            data.get("email"),
+            data.get("name"),
+            as_map(data.get("profile")),
+            as_map(data.get("preferences")),
+            created,
+            when(data.get("updated_at"), created),
+            when(data.get("last_active_at"), None),
+            data.get("status") or "active",
+        )
 
 
-class Tree:
-    """The rows of each table, one after the other."""
+def placeholders(tree, known):
+    """Whose memory there is and who has no file."""
+    for name in names(tree, "memory"):
+        stem = name[:-5]
+        if stem not in known:
+            data, changed = read(os.path.join(tree, "memory", name))
+            if data:
+                known[stem] = derived("users", stem)
+                yield (known[stem], None, None, None, "{}", "{}", changed, changed, None, "placeholder")
 
-    def __init__(self, root):
-        self.root = root
-        self.known = {}
-        self.placeholders = []
 
-    def files(self, directory, pattern="*.json"):
-        return sorted((self.root / directory).glob(pattern))
+def chats(tree):
+    """Chats as (chat_id, session or None, history or None, time), their two files together."""
+    found = {}
+    for name in names(tree, "chat_sessions"):
+        data, changed = read(os.path.join(tree, "chat_sessions", name))
+        stem = name[:-5]
+        is_session = isinstance(data, dict) and stem.endswith("_session")
+        chat = stem.removesuffix("_session") if is_session else stem
+        other = found.pop(chat, None)
+        if other is None:
+            found[chat] = (data, changed)
+        else:
+            session, history = (data, other[0]) if is_session else (other[0], data)
+            yield chat, session, history, changed
+    for chat, (data, changed) in found.items():
+        yield (chat, data, None, changed) if isinstance(data, dict) else (chat, None, data, changed)
+    for name in names(tree, "conversations"):
+        data, changed = read(os.path.join(tree, "conversations", name))
+        yield name[:-5], EMAIL, data, changed
+    for name in names(tree, REPLIES):
+        data, changed = read(os.path.join(tree, REPLIES, name))
+        replies = [
+            {"role": "assistant", "content": reply["reply"], "metadata": reply.get("original"), "timestamp": reply.get("timestamp")}
+            for reply in data
+        ]
+        yield "mcp/" + name[:-5], EMAIL, replies, changed
 
-    def users(self):
-        for path in self.files("users"):
-            user = loads(path.read_bytes()) or {}
-            identity = user_id(path.stem)
-            self.known[path.stem] = identity
-            clerk = user.get("clerk_id")
-            if clerk is not None:
-                self.known[clerk] = identity
-            created = when(user.get("created_at"), when(user.get("updated_at"), modified(path)))
+
+def session_row(chat, session, history, changed, known):
+    session = session or {}
+    metadata = session.get("metadata") or {}
+    messages = history or []
+    first = messages[0] if messages else {}
+    created = when(session.get("created_at"), when(first.get("created_at") or first.get("timestamp"), changed))
+    title = session.get("title") or metadata.get("title")
+    return (
+        derived("chats", chat),
+        chat,
+        known.get(session.get("user_id")),
+        title[:255] if title else None,
+        (session.get("profile") or metadata.get("profile") or "general")[:50],
+        as_map(session.get("metadata")),
+        created,
+        when(session.get("updated_at"), created),
+        when(session.get("last_message_at"), None),
+        len(messages),
+        session.get("status") or "active",
+    )
+
+
+def message_rows(chat, parent, history, created):
+    flagged = {
+        max(at for at in range(place) if history[at].get("role") in ("user", "lead"))
+        for place, message in enumerate(history)
+        if message.get("role") == "system" and str(message.get("content", "")).startswith(FLAG)
+        and any(history[at].get("role") in ("user", "lead") for at in range(place))
+    }
+    for place, message in enumerate(history):
+        role = message.get("role") or {"lead": "user", "bot": "assistant"}.get(message.get("from"), "user")
+        created = when(message.get("created_at") or message.get("timestamp"), created)
+        tokens = message.get("token_count")
+        yield (
+            derived("messages", chat, str(place)),
+            parent,
+            role,
+            message["content"],
+            as_map(message.get("metadata")),
+            created,
+            place + 1,
+            tokens if isinstance(tokens, int) else None,
+            place in flagged,
+        )
+
+
+def memory(tree, known):
+    for name in names(tree, "memory"):
+        data, changed = read(os.path.join(tree, "memory", name))
+        if not data:
+            continue
+        owner = known[name[:-5]]
+        entries = []
+        if all(isinstance(value, (dict, list)) for value in data.values()) and "interactions" not in data:
+            for kind, keys in data.items():
+                pairs = keys.items() if isinstance(keys, dict) else enumerate(keys)
+                entries += [(kind, str(key), entry) for key, entry in pairs]
+        else:
+            entries = [("preferences" if key == "preferences" else "profile", key, {"value": value}) for key, value in data.items()]
+        for kind, key, entry in entries:
+            created = when(entry.get("created_at"), changed)
             yield (
-                identity, clerk, cut(user.get("email"), 255), cut(user.get("name"), 255),
-                mapping(user.get("profile")), mapping(user.get("preferences")), created,
-                when(user.get("updated_at"), created), when(user.get("last_active_at")), user.get("status") or "active",
+                derived("memory", name, kind, key),
+                owner,
+                kind,
+                key,
+                dump(entry.get("value")),
+                created,
+                created,
+                when(entry.get("expires_at"), None),
             )
-        for path in self.files("memory"):
-            if path.stem not in self.known:
-                identity = self.known[path.stem] = user_id(path.stem)
-                time = modified(path)
-                yield identity, None, None, None, "{}", "{}", time, time, None, "placeholder"
-
-    def user_memory(self):
-        for path in self.files("memory"):
-            time, user = modified(path), self.known[path.stem]
-            for kind, entries in (loads(path.read_bytes()) or {}).items():
-                typed = isinstance(entries, dict) and all(isinstance(e, dict) and "value" in e for e in entries.values())
-                if not typed:
-                    kind, entries = "profile", {kind: {"value": entries}}
-                for key, entry in entries.items():
-                    created = when(entry.get("created_at"), time)
-                    yield (
-                        derive("user_memory", path.stem, kind, key), user, kind, key, dumps(entry["value"]),
-                        created, created, when(entry.get("expires_at")),
-                    )
-
-    def chats(self):
-        """The messages of each chat, and then its session, which counts them."""
-        for path in self.files("chat_sessions"):
-            if path.name.endswith("_session.json"):
-                continue
-            chat, identity = path.stem, derive("chat_sessions", path.stem)
-            about = path.with_name(chat + "_session.json")
-            session = loads(about.read_bytes()) if about.exists() else {}
-            history = loads(path.read_bytes())
-            times = [time for time in map(message_time, history) if time is not None]
-            created = when(session.get("created_at"), times[0] if times else modified(path))
-            last, seen, messages = created, {}, []
-            for number, message in enumerate(history, 1):
-                last = message_time(message) or last
-                legacy = message.get("id")
-                if legacy is None:
-                    one = derive("messages", chat, "position", str(number))
-                else:
-                    count = seen[legacy] = seen.get(legacy, -1) + 1
-                    one = derive("messages", chat, "id", str(legacy), str(count))
-                messages.append((
-                    one, identity, message["role"], message["content"], mapping(message.get("metadata")), last,
-                    number, message.get("token_count"), False,
-                ))
-            metadata = session.get("metadata") or {}
-            yield (
-                identity, chat, self.known.get(str(session.get("user_id"))),
-                cut(session.get("title") or metadata.get("title"), 255),
-                session.get("profile") or metadata.get("profile") or "general", mapping(metadata), created,
-                when(session.get("updated_at"), last), when(session.get("last_message_at"), last),
-                len(messages), session.get("status") or "active",
-            ), messages
-
-
-def message_time(message):
-    return when(message.get("created_at"), when(message.get("timestamp")))
 
 
 def copy(cursor, table, rows):
-    columns = COLUMNS[table].replace(" ", ", ")
-    count = 0
-    with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as out:
+    columns, types = TYPES[table]
+    with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as stream:
+        stream.set_types(types.split())
         for row in rows:
-            out.write_row(row)
-            count += 1
-    return count
-
-
-def chats(cursor, tree):
-    """Sessions go before the messages that refer to them, a thousand chats at a time."""
-    sessions, messages, counts = [], [], [0, 0]
-
-    def flush():
-        counts[0] += copy(cursor, "chat_sessions", sessions)
-        counts[1] += copy(cursor, "messages", messages)
-        sessions.clear()
-        messages.clear()
-
-    for session, own in tree.chats():
-        sessions.append(session)
-        messages.extend(own)
-        if len(sessions) == 1000:
-            flush()
-    flush()
-    return counts
+            stream.write_row(row)
 
 
 def set_aside(cursor):
-    """Drops everything but the columns; returns what builds it again."""
-    tables = list(COLUMNS)
+    """Drops what can be made again, references first; returns the statements that make it, in order."""
+    tables = list(TYPES)
     cursor.execute(
-        "SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint"
-        " WHERE conrelid = ANY (%s::regclass[]) AND contype IN ('p', 'u', 'f') ORDER BY contype = 'f', contype",
-        [tables],
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), contype FROM pg_constraint"
+        " WHERE conrelid = ANY(%s::regclass[]) AND contype IN ('f', 'p', 'u') ORDER BY contype = 'f' DESC",
+        (tables,),
     )
     constraints = cursor.fetchall()
     cursor.execute(
-        "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = ANY (%s::regclass[])"
-        " AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND contype IN ('p', 'u'))",
-        [tables],
+        "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = ANY(%s::regclass[])"
+        " AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)",
+        (tables,),
     )
     indexes = cursor.fetchall()
-    for index, _ in indexes:
-        cursor.execute(f"DROP INDEX {index}")
-    for table, name, _ in reversed(constraints):
+    for table, name, _, _ in constraints:
         cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
-    keys = [f"ALTER TABLE {t} ADD CONSTRAINT {n} {d}" for t, n, d in constraints]
-    return keys + [definition for _, definition in indexes]
+    for name, _ in indexes:
+        cursor.execute(f"DROP INDEX {name}")
+    add = [f"ALTER TABLE {table} ADD CONSTRAINT {name} {rule}" for table, name, rule, _ in reversed(constraints)]
+    keys = [text for text in add if "FOREIGN KEY" not in text]
+    references = [text for text in add if "FOREIGN KEY" in text]
+    return keys + [text for _, text in indexes] + references
 
 
 def main():
-    root, url = Path(sys.argv[1]), sys.argv[2]
-    tree = Tree(root)
-    with psycopg.connect(url) as connection, connection.cursor() as cursor:
-        build = set_aside(cursor) if "--rebuild" in sys.argv[3:] else []
-        users = copy(cursor, "users", tree.users())
-        memory = copy(cursor, "user_memory", tree.user_memory())
-        sessions, messages = chats(cursor, tree)
-        for statement in build:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--rebuild", action="store_true", help="drop keys and indexes before, make them after")
+    arguments.add_argument("tree")
+    arguments.add_argument("database")
+    given = arguments.parse_args()
+    known = {}
+    with psycopg.connect(given.database) as connection, connection.cursor() as cursor:
+        cursor.execute("SET maintenance_work_mem = '256MB'")
+        again = set_aside(cursor) if given.rebuild else []
+        copy(cursor, "users", users(given.tree, known))
+        copy(cursor, "users", placeholders(given.tree, known))
+        # Read twice, so that no message waits in memory for its session's row.
+        copy(cursor, "chat_sessions", (session_row(*chat, known) for chat in chats(given.tree)))
+        copy(cursor, "messages", all_messages(given.tree, known))
+        copy(cursor, "user_memory", memory(given.tree, known))
+        for statement in again:
             cursor.execute(statement)
-    print(json.dumps({"users": users, "user_memory": memory, "chat_sessions": sessions, "messages": messages}))
+    return 0
+
+
+def all_messages(tree, known):
+    for chat, session, history, changed in chats(tree):
+        if history:
+            created = session_row(chat, session, history, changed, known)[6]
+            yield from message_rows(chat, derived("chats", chat), history, created)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

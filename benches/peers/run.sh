@@ -3,7 +3,7 @@
 #
 #   run.sh TREE URL    URL: of a database beside which others may be made, e.g. postgres://bench@db1/postgres
 #
-# PYTHON and TRANSLOAD name the programs (python3, transload); ROUNDS is 3.
+# PYTHON and TRANSLOAD name the programs (python3, transload); ROUNDS is 3. All must make as many rows.
 set -eu
 tree=$1 url=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -38,9 +38,17 @@ measure() {
         end=$(date +%s.%N)
         times="$times $(echo "$end - $begin" | bc)"
     done
-    count=$(psql -qtA "$base/$database" -c 'SELECT count(*) FROM messages')
+    count=
+    for table in users chat_sessions messages user_memory; do
+        count="$count $(psql -qtA "$base/$database" -c "SELECT count(*) FROM $table")"
+    done
+    # Who loads something else is not faster.
+    if [ "${expected:=$count}" != "$count" ]; then
+        echo "$name made$count rows, and not$expected" >&2
+        exit 1
+    fi
     median=$(printf '%s\n' $times | sort -n | sed -n "$((rounds / 2 + 1))p")
-    printf '%-38s %9.2f s %12s messages\n' "$name" "$median" "$count"
+    printf '%-38s %9.2f s %28s rows\n' "$name" "$median" "$count"
 }
 
 measure "transload migrate" no "$transload" migrate "$tree" --db "$base/$database" --rejects "$scratch/rejects" --quiet
