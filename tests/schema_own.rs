@@ -103,7 +103,8 @@ fn migrate_makes_its_tables_in_an_empty_database_only(site: &Site) {
     let first = migrate();
     assert!(matches!(first.code, Some(0 | 1)), "{}", first.stderr);
     let validated = site.run(&["validate"]).expect(0);
-    assert_eq!(validated.stdout, "`transload` is what version 0003 declares\n`donna` is what version 0002 declares\n");
+    assert!(validated.stdout.starts_with("`transload` is what version 0003 declares\n"), "{}", validated.stdout);
+    assert!(validated.stdout.ends_with("`donna` is what version 0002 declares\n"), "{}", validated.stdout);
     let versions = if site.dialect == "sqlite" { "transload_versions" } else { "transload.versions" };
     let indexes = migrations("donna", site.dialect).expect("there are some")[1].sql;
     let drops = indexes.lines().filter_map(|line| line.strip_prefix("CREATE INDEX ")?.split(' ').next());

@@ -7,7 +7,7 @@ use crate::world::{assert_same, history, user, Ran, World};
 /// What a dry run and the real run that follows must agree about.
 fn essence(run: &Ran) -> Value {
     let mut summary = run.summary();
-    for name in ["run", "seconds", "dry_run", "rejects", "mode_reason"] {
+    for name in ["run", "seconds", "commits", "dry_run", "rejects", "mode_reason"] {
         summary[name] = Value::Null;
     }
     summary["code"] = json!(run.code);

@@ -180,7 +180,10 @@ fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: b
         let looked = std::mem::replace(&mut careful, true) || !env.fresh;
         match result {
             Ok(mut done) => {
-                env.commits.add(begun.elapsed());
+                // A dry run commits nothing.
+                if !env.dry_run {
+                    env.commits.add(begun.elapsed());
+                }
                 for (index, problem) in failed {
                     done[index].problem = Some(problem);
                 }
