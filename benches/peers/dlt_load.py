@@ -83,7 +83,7 @@ def main():
             destination=dlt.destinations.postgres(credentials(given.database)),
             dataset_name="donna",
         )
-        # By COPY; dlt's own choice, insert_values, is no faster and writes JSON that is a string without its quotes.
+        # By COPY; dlt's own choice, insert_values, is slower and writes a JSON string without its quotes.
         result = pipeline.run(donna(given.tree), loader_file_format="csv")
         result.raise_on_failed_jobs()
     return 0

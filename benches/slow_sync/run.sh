@@ -10,10 +10,12 @@ tree=$1
 here=$(cd "$(dirname "$0")" && pwd)
 transload=${TRANSLOAD:-transload} delays=${DELAYS:-0 5 20} rounds=${ROUNDS:-3}
 
-for bin in "${PG_BIN:-}" "$(pg_config --bindir 2>/dev/null || true)" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin; do
+for bin in "$(pg_config --bindir 2>/dev/null || true)" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin; do
     [ ! -x "$bin/initdb" ] || break
 done
-[ -x "$bin/initdb" ] || { echo "no initdb is installed: set PG_BIN to its directory" >&2; exit 2; }
+# Somebody who names a version means that one.
+bin=${PG_BIN:-$bin}
+[ -x "$bin/initdb" ] || { echo "there is no initdb in $bin: set PG_BIN to the directory that has it" >&2; exit 2; }
 
 # The server refuses to run as root.
 user=$(id -un)
