@@ -3,25 +3,24 @@
 //! The rule, with a worked example, is in `docs/ids.md`. A name is the parts joined by U+0000,
 //! which no accepted string contains, so two different lists of parts never make one name.
 
-use uuid::Uuid;
+use sha1::{Digest, Sha1};
+use uuid::{Builder, Uuid};
 
 /// UUIDv5 of `transload` in the namespace for ISO object ids (RFC 9562, 6.6).
 pub const NAMESPACE: Uuid = Uuid::from_u128(0x27a9f043_8151_5573_a997_e22aadb1f56d);
 
 /// The id for a name made of `parts`.
 pub fn derive(parts: &[&str]) -> Uuid {
-    // Every message has an id, and nearly all names are short: those need no memory of their own.
-    let mut short = [0; 256];
-    let mut length = 0;
+    // Not the uuid crate's own SHA-1, which knows no processor's instructions: every message has an id.
+    let mut hash = Sha1::new_with_prefix(NAMESPACE.as_bytes());
     for (at, part) in parts.iter().enumerate() {
-        let begin = length + usize::from(at > 0);
-        length = begin + part.len();
-        match short.get_mut(begin..length) {
-            Some(place) => place.copy_from_slice(part.as_bytes()),
-            None => return Uuid::new_v5(&NAMESPACE, parts.join("\0").as_bytes()),
+        if at > 0 {
+            hash.update(b"\0");
         }
+        hash.update(part.as_bytes());
     }
-    Uuid::new_v5(&NAMESPACE, &short[..length])
+    let hash: [u8; 20] = hash.finalize().into();
+    Builder::from_sha1_bytes(*hash.first_chunk().expect("20 bytes are more than 16")).into_uuid()
 }
 
 /// The ledger's id of a document: the same whatever database or adopted row it lands in.
