@@ -10,6 +10,7 @@
 
 mod cases;
 mod changes;
+mod curves;
 mod error;
 mod floors;
 mod measure;
@@ -22,7 +23,7 @@ mod trees;
 mod verbs;
 
 pub use error::BenchError;
-pub use report::{Case, Kind, Machine, Ratio, Report, Size, VERSION};
+pub use report::{time, Case, Kind, Machine, Ratio, Report, Size, VERSION};
 pub use server::Programs;
 
 use std::ffi::OsString;

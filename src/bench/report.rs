@@ -1,8 +1,11 @@
 //! What a benchmark found: for programs as JSON, for people as a table or a page.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::exec::Quantiles;
+use crate::model::figures::duration;
 
 /// The version of the JSON object. It grows when a member changes its meaning or goes away.
 pub const VERSION: u32 = 1;
@@ -120,6 +123,14 @@ impl Size {
     }
 }
 
+/// Seconds for people. What takes a few milliseconds is told in them: `0.00 s` compares with nothing.
+pub fn time(seconds: f64) -> String {
+    match seconds {
+        ..0.1 => format!("{:.1} ms", seconds.max(0.0) * 1e3),
+        _ => duration(Duration::from_secs_f64(seconds)),
+    }
+}
+
 /// The rounds of one case.
 #[derive(Debug)]
 pub struct Rounds {
@@ -197,6 +208,11 @@ mod tests {
         assert_eq!((found.seconds, found.peak_bytes), (2.0, Some(2)));
         assert_eq!(found.all_seconds, [3.0, 1.0, 2.0]);
         assert!(Rounds::new("a", "", Kind::Floor, 1).median().is_none());
+    }
+
+    #[test]
+    fn short_times_are_told_in_milliseconds() {
+        assert_eq!([-1.0, 0.0034, 0.25, 75.0].map(time), ["0.0 ms", "3.4 ms", "0.25 s", "1 min 15 s"]);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -14,7 +13,7 @@ use crate::exec::Stop;
 use super::engine;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::human::{bytes, columns, duration, thousands, Side};
+use super::human::{bytes, columns, thousands, Side};
 use super::output_file::{OutputFile, PUBLIC};
 use super::print;
 use super::{console, json};
@@ -143,13 +142,12 @@ fn table(size: &Size) -> String {
     let whole = |number: f64| number.round() as u64;
     let line = |case: &Case| -> Vec<String> {
         let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
-        let time = |seconds: f64| duration(Duration::from_secs_f64(seconds.max(0.0)));
         vec![
             case.name.to_owned(),
-            time(case.seconds),
+            bench::time(case.seconds),
             or_none(case.rows_per_second().map(|it| thousands(whole(it)))),
             or_none(case.bytes_per_second().map(|it| bytes(whole(it)))),
-            or_none(case.cpu_seconds.map(time)),
+            or_none(case.cpu_seconds.map(bench::time)),
             or_none(case.peak_bytes.map(bytes)),
             or_none(case.wal_bytes.map(bytes)),
             or_none(case.commits_per_second().map(|it| thousands(whole(it)))),
