@@ -3,6 +3,7 @@
 //! Both axes of the plot are logarithmic: what grows as the rows do is level, the distance of two curves
 //! is their ratio wherever they are, and the program's start does not flatten all else.
 
+use crate::model::figures::thousands;
 use crate::verify::report::markup::Html;
 
 use super::report::{Case, Report, Size};
@@ -98,8 +99,8 @@ fn plot(html: &mut Html, sizes: &[Size]) {
         let at = upward.place(step);
         html.raw("<line class=axis x1=").float(LEFT).raw(" x2=").float(RIGHT);
         html.raw(" y1=").float(at).raw(" y2=").float(at).raw(" />");
-        html.raw("<text class=soft text-anchor=end x=").float(LEFT - 5.0).raw(" y=").float(at + 4.0).raw(">");
-        html.text(&format!("{step}")).raw("</text>");
+        html.raw("<text class=soft text-anchor=end x=").float(LEFT - 5.0).raw(" y=").float(at + 2.5).raw(">");
+        html.text(&if step < 1.0 { step.to_string() } else { thousands(step as u64) }).raw("</text>");
     }
     for size in sizes {
         html.raw("<text class=soft text-anchor=middle x=").float(across.place(records(size)));
@@ -113,7 +114,7 @@ fn plot(html: &mut Html, sizes: &[Size]) {
         }
         html.raw("\"/>");
         for (x, y) in points() {
-            html.raw("<circle class=").raw(point).raw(" r=3 cx=").float(x).raw(" cy=").float(y).raw(" />");
+            html.raw("<circle class=").raw(point).raw(" r=2.4 cx=").float(x).raw(" cy=").float(y).raw(" />");
         }
     }
     html.raw("</svg><p class=key>");
@@ -153,8 +154,11 @@ fn table(html: &mut Html, sizes: &[Size]) {
 }
 
 fn figure(microseconds: f64) -> String {
-    let digits = if microseconds < 10.0 { 2 } else { 1 };
-    format!("{microseconds:.digits$}")
+    match microseconds {
+        ..10.0 => format!("{microseconds:.2}"),
+        ..1e3 => format!("{microseconds:.1}"),
+        _ => thousands(microseconds.round() as u64),
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +170,11 @@ mod tests {
         assert_eq!(steps(3.0, 45.0), [2.0, 5.0, 10.0, 20.0, 50.0]);
         assert_eq!(steps(0.7, 40_000.0), [0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0]);
         assert_eq!(steps(1.0, 1.0), [1.0]);
+    }
+
+    #[test]
+    fn figures_have_as_many_digits_as_they_mean() {
+        assert_eq!([0.757, 16.64, 1_848.2].map(figure), ["0.76", "16.6", "1,848"]);
     }
 
     #[test]
