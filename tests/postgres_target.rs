@@ -137,6 +137,22 @@ mod values {
     }
 
     #[test]
+    fn long_values_are_compressed_by_lz4_unless_somebody_chose() {
+        let url = fresh_database();
+        let offered = "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'";
+        let method = || {
+            let script = "DROP TABLE IF EXISTS shown; CREATE TABLE shown AS SELECT repeat('long ', 10000) AS value";
+            connect(&url).run_script(Owner::Application, script).expect("the table is made");
+            server::value(&url, "SELECT pg_column_compression(value) FROM shown")
+        };
+        let usual = if server::value(&url, offered) == "t" { "lz4" } else { "pglz" };
+        assert_eq!(method(), usual);
+        let database = server::value(&url, "SELECT quote_ident(current_database())");
+        server::execute(&url, &format!("ALTER DATABASE {database} SET default_toast_compression = 'pglz'"));
+        assert_eq!(method(), "pglz");
+    }
+
+    #[test]
     fn every_kind_comes_back_as_it_was_written() {
         let (mut connection, _) = prepared();
         let addresses = ["127.0.0.1", "255.255.255.255", "0.0.0.0", "::1", "::ffff:10.0.0.1", "2001:db8::ff"];

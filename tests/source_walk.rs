@@ -427,6 +427,20 @@ fn counting_adds_up_and_can_be_stopped() {
     assert_eq!(count(&options(root.path()), &|| true).unwrap(), None);
 }
 
+#[test]
+fn the_size_of_many_files_is_estimated_closely_and_their_number_is_exact() {
+    let root = tree(&[]);
+    let mut bytes = 0;
+    for number in 0..6_000_usize {
+        let size = number * 7919 % 300;
+        fs::write(root.path().join(format!("{number}.json")), vec![b' '; size]).unwrap();
+        bytes += size as u64;
+    }
+    let counted = count(&options(root.path()), &|| false).unwrap().expect("nobody stops it");
+    assert_eq!(counted.files, 6_000);
+    assert!(counted.bytes.abs_diff(bytes) < bytes / 10, "{} for {bytes}", counted.bytes);
+}
+
 /// Every name below `directory` that is not a directory's, by plain listing.
 fn list_all(root: &Path, directory: &Path, names: &mut BTreeMap<PathBuf, usize>) {
     for entry in fs::read_dir(directory).unwrap() {

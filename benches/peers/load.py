@@ -230,7 +230,8 @@ def memory(tree, known):
 def copy(cursor, table, rows):
     columns, types = TYPES[table]
     with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as stream:
-        stream.set_types(types.split())
+        # JSON is dumped already; as jsonb it would be dumped once more, into a string that contains JSON.
+        stream.set_types(types.replace("jsonb", "text").split())
         for row in rows:
             stream.write_row(row)
 

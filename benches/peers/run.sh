@@ -3,7 +3,8 @@
 #
 #   run.sh TREE URL    URL: of a database beside which others may be made, e.g. postgres://bench@db1/postgres
 #
-# PYTHON and TRANSLOAD name the programs (python3, transload); ROUNDS is 3. All must make as many rows.
+# PYTHON and TRANSLOAD name the programs (python3, transload); ROUNDS is 3. All must make as many rows. Peers whose Python
+# packages PYTHON does not have are left out, and it says so.
 set -eu
 tree=$1 url=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -40,7 +41,8 @@ measure() {
     done
     count=
     for table in users chat_sessions messages user_memory; do
-        count="$count $(psql -qtA "$base/$database" -c "SELECT count(*) FROM $table")"
+        # dlt makes a schema of its own, which nobody else has.
+        count="$count $(psql -qtA "$base/$database" -c 'SET search_path = donna, public' -c "SELECT count(*) FROM $table")"
     done
     # Who loads something else is not faster.
     if [ "${expected:=$count}" != "$count" ]; then
@@ -51,6 +53,19 @@ measure() {
     printf '%-38s %9.2f s %28s rows\n' "$name" "$median" "$count"
 }
 
+# The Python packages it needs, then what measure wants
+measure_with() {
+    packages=$1
+    shift
+    for package in $packages; do
+        "$python" -c "import $package" 2>/dev/null || { left_out="${left_out:-}$1: $python has no $package\n"; return 0; }
+    done
+    measure "$@"
+}
+
 measure "transload migrate" no "$transload" migrate "$tree" --db "$base/$database" --rejects "$scratch/rejects" --quiet
-measure "python, constraints in place" yes "$python" "$here/load.py" "$tree" "$base/$database"
-measure "python, dropped and built again" yes "$python" "$here/load.py" "$tree" "$base/$database" --rebuild
+measure_with psycopg "python, constraints in place" yes "$python" "$here/load.py" "$tree" "$base/$database"
+measure_with psycopg "python, dropped and built again" yes "$python" "$here/load.py" "$tree" "$base/$database" --rebuild
+measure_with duckdb "duckdb and psql, constraints in place" yes "$python" "$here/duckdb_load.py" "$tree" "$base/$database"
+measure_with "dlt psycopg2 psycopg" "dlt, its own tables" no "$python" "$here/dlt_load.py" "$tree" "$base/$database"
+[ -z "${left_out:-}" ] || printf 'left out:\n%b' "$left_out"

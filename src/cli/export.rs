@@ -35,7 +35,7 @@ pub fn run(args: &ExportArgs, config: &Config, quiet: bool) -> Result<Exit, Fail
     let kinds = engine::kinds(format, if only.is_empty() { &known } else { &only });
     let target = engine::target(config)?;
     console::write_stderr(format!("target {}\n", escape_controls(&target.name())).as_bytes());
-    let writers = config.threads.clamp(1, MOST_WRITERS);
+    let writers = config.readers.clamp(1, MOST_WRITERS);
     let engine::Readers { connections, format } =
         engine::readers(&*target, format, export::FEWEST_READERS - 1 + writers)?;
     let stop = engine::begin(config)?;

@@ -93,7 +93,8 @@ fn line(now: &Snapshot, elapsed: Duration) -> String {
         None => format!("{} files of {} found so far", thousands(now.files_done), thousands(now.files_found)),
     };
     let size = match now.bytes_total {
-        Some(total) => format!("{} of {}", bytes(now.bytes_done), bytes(total)),
+        // The total may be an estimate.
+        Some(total) => format!("{} of {}", bytes(now.bytes_done), bytes(total.max(now.bytes_done))),
         None => bytes(now.bytes_done),
     };
     let mut line = format!(

@@ -28,6 +28,9 @@ use crate::pipeline::memory::{self, Sizes};
 use crate::pipeline::{Way, CHUNK_BYTES};
 use database::Address;
 
+/// Threads that read even where there are fewer cores: four times as many as the smallest machines have.
+const WAITING: usize = 8;
+
 /// The file that is looked for in the working directory.
 pub const FILE_NAME: &str = "pipeline.toml";
 
@@ -68,6 +71,8 @@ pub struct Config {
     pub whole_bytes: u64,
     /// Threads that read and decode.
     pub threads: usize,
+    /// Threads that verify and export, each over a connection of its own.
+    pub readers: usize,
     db: (String, Origin),
     environment: Environment,
     shown: Vec<Shown>,
@@ -124,7 +129,11 @@ impl Config {
         })?;
         let mode = layers.take(&key::MODE, "auto", value::way)?;
         let whole_bytes = layers.take(&key::WHOLE_BYTES, "4 MiB", |text| value::size(text, 1, 1 << 30))?;
-        let threads = layers.take(&key::THREADS, &cores.max(1).to_string(), |text| value::number(text, 1, 1024))?;
+        // A file that is not in memory keeps its thread waiting, not its core.
+        let decoding = if layers.raw(&key::MAX_MEMORY).is_some() { cores.max(1) } else { cores.max(WAITING) };
+        let chosen = layers.raw(&key::THREADS).is_some();
+        let threads = layers.take(&key::THREADS, &decoding.to_string(), |text| value::number(text, 1, 1024))?;
+        let readers = if chosen { threads } else { cores.max(1) as u64 };
         let usual = Sizes { chunk_bytes: CHUNK_BYTES, whole_bytes, batch_bytes, writers: connections };
         // Taken last, because it cuts what the others say.
         let sizes = layers.optional(&key::MAX_MEMORY, |text| {
@@ -151,6 +160,7 @@ impl Config {
             mode,
             whole_bytes,
             threads: narrow(threads),
+            readers: narrow(readers),
             db: (db, db_origin),
             environment: environment.clone(),
             shown: layers.shown,

@@ -236,7 +236,9 @@ impl<'a> Parser<'a> {
             self.at += 1;
             return Ok(Cow::Borrowed(text));
         }
-        let mut owned = self.text(start, self.at)?.to_owned();
+        // What escapes stand for is never longer than they are.
+        let mut owned = String::with_capacity(self.string_end() - start);
+        owned.push_str(self.text(start, self.at)?);
         loop {
             match self.peek() {
                 Some(b'"') => {
@@ -257,6 +259,18 @@ impl<'a> Parser<'a> {
             let run = self.at;
             self.plain_run();
             owned.push_str(self.text(run, self.at)?);
+        }
+    }
+
+    /// Where the string that is being read ends, if nothing is wrong with it.
+    fn string_end(&self) -> usize {
+        let mut at = self.at;
+        loop {
+            at += plain_length(&self.bytes[at..]);
+            match self.bytes.get(at) {
+                Some(b'\\') => at = (at + 2).min(self.bytes.len()),
+                _ => return at,
+            }
         }
     }
 

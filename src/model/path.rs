@@ -30,6 +30,9 @@ impl RelPath {
     /// Text from which the bytes can be told again: UTF-8 stays, a backslash and every byte that
     /// is not UTF-8 become `\xNN`. This is how paths stand in the ledger and in reject files.
     pub fn to_text(&self) -> String {
+        if let Some(plain) = self.0.to_str().filter(|text| !text.contains('\\')) {
+            return plain.to_owned();
+        }
         let mut text = String::new();
         for chunk in self.0.as_os_str().as_bytes().utf8_chunks() {
             for c in chunk.valid().chars() {

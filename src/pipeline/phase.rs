@@ -1,7 +1,7 @@
 //! One phase of a run: all its threads and channels, made and joined in one place.
 //!
 //! ```text
-//! walk --chunks--> read (rayon within a chunk) --batches--> write-1, write-2, ...
+//! walk --chunks--> look up --chunks--> read (rayon within a chunk) --batches--> write-1, write-2, ...
 //! ```
 //!
 //! The reader takes one chunk at a time, so documents keep their path order on the way to the
@@ -33,7 +33,7 @@ use super::options::Options;
 use super::write::{self, Env, Shared, WriteError};
 use crate::ledger::{self, LedgerDocument};
 
-/// Chunks that wait for the reader: one, so that the walk is ahead while a chunk is read.
+/// Chunks that wait to be looked up, and to be read: one, so that the stage before is ahead.
 const CHUNKS_AHEAD: usize = 1;
 /// Batches that wait for each writer: one, so that it never waits while another is filled.
 const BATCHES_AHEAD: usize = 1;
@@ -104,7 +104,9 @@ pub fn run(
             let halt = halt.clone();
             crew.spawn("walk", move || walk(job, phase, walker, chunks, &halt));
         }
-        crew.spawn("read", move || read(job, claims, chunks_in, batches));
+        let (looked_up, looked_up_in) = bounded(CHUNKS_AHEAD);
+        crew.spawn("look up", move || look_up(job, chunks_in, looked_up));
+        crew.spawn("read", move || read(job, claims, looked_up_in, batches));
         for (number, connection) in writers.iter().enumerate() {
             let (batches_in, working) = (batches_in.clone(), working.clone());
             crew.spawn(format!("write-{}", number + 1), move || {
@@ -273,21 +275,37 @@ fn not_asked_for(kind: &DocumentKind) -> String {
     }
 }
 
-/// Reads, recognises and decodes chunk by chunk, and cuts batches.
-fn read(
-    job: &PhaseJob,
-    claims: &mut Claims,
-    chunks: Receiver<Vec<Document>>,
-    batches: Sender<Vec<Item>>,
-) -> Result<(), PhaseError> {
-    // A repair is a transaction of its own.
-    let batch_rows = if job.env.repairs.is_some() { 1 } else { job.options.batch_rows };
-    let mut batcher = Batcher::new(batch_rows, job.options.batch_bytes);
+/// Some documents, and what the ledger knows of them.
+type LookedUp = (Vec<Document>, HashMap<Uuid, Known>);
+
+/// Asks the ledger about the next chunk while the one before is read.
+fn look_up(job: &PhaseJob, chunks: Receiver<Vec<Document>>, looked_up: Sender<LookedUp>) -> Result<(), PhaseError> {
     for chunk in chunks {
         if job.stop.requested().is_some() {
             break;
         }
         let known = known(job, &chunk)?;
+        if looked_up.send((chunk, known)).is_err() {
+            break; // The reader is gone and knows why.
+        }
+    }
+    Ok(())
+}
+
+/// Reads, recognises and decodes chunk by chunk, and cuts batches.
+fn read(
+    job: &PhaseJob,
+    claims: &mut Claims,
+    chunks: Receiver<LookedUp>,
+    batches: Sender<Vec<Item>>,
+) -> Result<(), PhaseError> {
+    // A repair is a transaction of its own.
+    let batch_rows = if job.env.repairs.is_some() { 1 } else { job.options.batch_rows };
+    let mut batcher = Batcher::new(batch_rows, job.options.batch_bytes);
+    for (chunk, known) in chunks {
+        if job.stop.requested().is_some() {
+            break;
+        }
         let seen: Vec<Seen> = chunk
             .into_par_iter()
             .map(|document| {

@@ -11,19 +11,23 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Opens a regular file for reading.
+/// Opens what stands at the path, for reading, without waiting and without becoming its owner: a pipe
+/// must not hang the run, and a terminal must not become ours. Ask [`metadata`] before reading on.
+pub(super) fn open(path: &Path, follow_links: bool) -> io::Result<File> {
+    let links = if follow_links { 0 } else { libc::O_NOFOLLOW };
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | links).open(path)
+}
+
+/// What the system says of an open file.
 ///
 /// # Errors
-/// Also when the path has become anything but a regular file since it was found: a pipe must not
-/// hang the run, a terminal must not become ours, and a link may lead anywhere.
-pub(super) fn open(path: &Path, follow_links: bool) -> io::Result<(File, Metadata)> {
-    let links = if follow_links { 0 } else { libc::O_NOFOLLOW };
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | links).open(path)?;
+/// Also when the path has become anything but a regular file since it was found.
+pub(super) fn metadata(file: &File) -> io::Result<Metadata> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no longer a regular file"));
     }
-    Ok((file, metadata))
+    Ok(metadata)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -42,7 +42,13 @@ impl Claim {
             Class::ByShape { object, otherwise } => [Some(object), Some(otherwise)],
             Class::NotMigrated { .. } => [None, None],
         };
-        candidates.into_iter().flatten().find(|member| Claim::by(member) == self)
+        let mut candidates = candidates.into_iter().flatten().filter(|member| member.role == self.role);
+        // Where only one has the role, its id need not be derived again.
+        let first = candidates.next()?;
+        match candidates.next() {
+            None => Some(first),
+            Some(second) => [first, second].into_iter().find(|member| Claim::by(member) == self),
+        }
     }
 }
 

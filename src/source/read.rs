@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::model::{Document, Instant, RelPath};
 
 use super::digest::{document_digest, Share};
-use super::open::{lock_shared, open, Locking};
+use super::open::{lock_shared, metadata, open, Locking};
 
 /// What is read from a large file at a time.
 const BUFFER: usize = 256 * 1024;
@@ -174,11 +174,11 @@ fn read_open(file: &File, before: &Metadata, options: &ReadOptions) -> Result<Re
 
 /// The file under its lock, and what the system says of it from then on.
 pub(super) fn open_locked(path: &Path, options: &ReadOptions) -> Result<(File, Metadata), Trouble> {
-    let (file, _) = open(path, options.follow_links)?;
+    let file = open(path, options.follow_links)?;
     match lock_shared(&file, path, options.lock_patience) {
         Locking::Busy => Err(Trouble::Locked),
         Locking::Done => {
-            let metadata = file.metadata()?;
+            let metadata = metadata(&file)?;
             Ok((file, metadata))
         }
     }

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
-use super::open::{lock_shared, open};
+use super::open::{lock_shared, metadata, open};
 
 /// Enough for the first character of nearly every file; not so few that a byte order mark is cut.
 const GLANCE: usize = 64;
@@ -31,12 +31,14 @@ pub fn shape_of(path: &Path, follow_links: bool) -> Shape {
 /// Nearly every file says it at once. Only one that does not may be in the middle of being written,
 /// so only then is it worth waiting for its writer.
 fn peek(path: &Path, follow_links: bool) -> io::Result<Option<Shape>> {
-    let (file, _) = open(path, follow_links)?;
+    let file = open(path, follow_links)?;
     let mut glance = [0; GLANCE];
+    // A pipe has no place to read at, so nothing is taken out of one.
     let length = file.read_at(&mut glance, 0)?;
     if let Some(shape) = decide(&glance[..length]) {
         return Ok(Some(shape));
     }
+    metadata(&file)?;
     let _ = lock_shared(&file, path, PATIENCE);
     let mut start = Vec::new();
     file.take(PEEK).read_to_end(&mut start)?;

@@ -243,11 +243,18 @@ impl Frame {
     }
 }
 
+/// Up to so many files, each is asked for its size.
+const MEASURED: u64 = 4096;
+/// Of those after them, every so-manieth is, and stands for the others: asking costs as much as
+/// opening, and who waits for a million files can do with an estimate.
+const SAMPLE: u64 = 16;
+
 /// How much there is, for the total of a progress bar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
     /// As many as the phases of a walk give together, as long as nothing changes.
     pub files: u64,
+    /// An estimate where there are many files.
     pub bytes: u64,
 }
 
@@ -263,8 +270,9 @@ pub fn count(options: &WalkOptions, stopped: &dyn Fn() -> bool) -> Result<Option
             Ok(item) if item.file_type().is_dir() => {}
             Ok(item) => {
                 count.files += 1;
-                if item.file_type().is_file() {
-                    count.bytes += item.metadata().map_or(0, |metadata| metadata.len());
+                let weight = if count.files <= MEASURED { 1 } else { SAMPLE };
+                if item.file_type().is_file() && count.files % weight == 0 {
+                    count.bytes += item.metadata().map_or(0, |metadata| metadata.len()) * weight;
                 }
             }
             // A loop, a directory that cannot be listed: the walk gives each as one file, too.

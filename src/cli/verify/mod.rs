@@ -239,7 +239,7 @@ fn options(
         zone: config.timezone.clone(),
         follow_links: config.follow_links,
         whole_bytes: config.whole_bytes,
-        threads: config.threads,
+        threads: config.readers,
         sample: args.sample.map(|share| Sample { share, seed: args.seed }),
         changed_since,
         max_differences: args.max_differences,

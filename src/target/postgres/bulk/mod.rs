@@ -252,7 +252,10 @@ impl BulkSession for PgConnection {
     fn finish(&mut self, rest: &[Piece]) -> Result<(), TargetError> {
         self.apart(|connection| {
             connection.execute(
-                &format!("SET LOCAL lock_timeout = '{}ms'", LOCK_TIMEOUT.as_millis()),
+                &format!(
+                    "SET LOCAL lock_timeout = '{}ms'; SET LOCAL synchronous_commit = on",
+                    LOCK_TIMEOUT.as_millis()
+                ),
                 "cannot set up the transaction",
             )?;
             for piece in rest.iter().filter(|piece| piece.step == Step::Guard) {
