@@ -3,8 +3,8 @@
 mod postgres;
 mod sqlite;
 
-pub use postgres::{cases as on_postgres, Prepared as OnPostgres};
-pub use sqlite::{cases as on_sqlite, Prepared as OnSqlite};
+pub use self::postgres::{cases as on_postgres, Prepared as OnPostgres};
+pub use self::sqlite::{cases as on_sqlite, Prepared as OnSqlite};
 
 use super::error::BenchError;
 use super::floors::reading::{read, Work};
