@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::process::Command;
@@ -9,6 +10,8 @@ use std::process::Command;
 use serde_json::Value;
 use support::chromium::Browser;
 use support::cli::{Finished, Workplace};
+use support::postgres::{fresh_database, query};
+use transload::generate::{generate_beside, Options};
 
 /// The program with the variables that it finds other programs and temporary directories by.
 fn bench(place: &Workplace, arguments: &[&str]) -> Finished {
@@ -122,6 +125,31 @@ fn postgres_is_measured_beside_its_floors_and_the_page_shows_it() {
         "Ratios of times",
     ] {
         assert!(looked.stdout.contains(shown), "{shown} is not in the page");
+    }
+}
+
+/// What the floors of a filled database rest on: their files are made of a database that holds nothing else.
+#[test]
+fn rows_are_the_same_in_an_empty_database_and_beside_those_of_another_tree() {
+    let place = Workplace::new();
+    for (name, seed, prefix) in [("tree", 1, ""), ("more", 2, "more_")] {
+        let options = Options { records: 600, seed, damage: 0.0 };
+        generate_beside(&place.path(name), &options, prefix).expect("a tree can be made");
+    }
+    let (alone, both) = (fresh_database(), fresh_database());
+    for (name, url) in [("more", &alone), ("tree", &both), ("more", &both)] {
+        place.run(&["migrate", name, "--db", url, "--quiet"]).expect(0);
+    }
+    for table in ["users", "chat_sessions", "messages", "user_memory", "transload.documents", "transload.residue"] {
+        // A run's number differs, and with it the seal over the row.
+        let rows = |url: &str| -> BTreeSet<String> {
+            let rows = query(url, &format!("SELECT to_jsonb(t) - 'run_id' - 'seal' FROM {table} t"));
+            rows.into_iter().flatten().map(|row| row.expect("a row is not NULL")).collect()
+        };
+        let (alone, both) = (rows(&alone), rows(&both));
+        assert!(!alone.is_empty() && both.len() > alone.len(), "{table}: {} and {}", alone.len(), both.len());
+        let missing: Vec<&String> = alone.difference(&both).collect();
+        assert!(missing.is_empty(), "{table}: {missing:#?}");
     }
 }
 
