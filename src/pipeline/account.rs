@@ -10,6 +10,7 @@ use crate::model::{Document, DocumentOutcome, FileLayout, Reject, SourceFile, Su
 use crate::source::{FileProblem, ProblemKind, ReadProblem, Warning};
 
 use super::bulk::Taken;
+use super::present::Present;
 use super::repair::{RepairOutcome, Repaired};
 use super::write::{kind_of, Done};
 
@@ -69,6 +70,8 @@ pub struct LayoutTally {
 #[derive(Clone, Debug, Default)]
 pub struct Account {
     pub summary: Summary,
+    /// Documents that are surely in the source and in the ledger.
+    pub(super) present: Present,
     /// Documents for which the ledger has a row of this run: loaded, updated or newly rejected.
     pub noted: u64,
     pub layouts: BTreeMap<&'static str, LayoutTally>,

@@ -14,6 +14,7 @@ mod item;
 pub mod memory;
 mod options;
 mod phase;
+mod present;
 mod reject_files;
 mod removed;
 mod repair;

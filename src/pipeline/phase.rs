@@ -379,7 +379,11 @@ fn known_to_repair(job: &PhaseJob, ids: &[Uuid]) -> Result<HashMap<Uuid, Known>,
 /// What has to be written of a document; the rest is accounted for here.
 fn sort(job: &PhaseJob, claims: &mut Claims, seen: Seen) -> Option<Item> {
     let account = |note: &dyn Fn(&mut Account)| note(&mut job.account.lock().unwrap_or_else(PoisonError::into_inner));
-    match claims.judge(seen) {
+    let judged = claims.judge(seen);
+    if let Some(document) = judged.held() {
+        account(&|account| account.present.add(document));
+    }
+    match judged {
         Seen::Loaded(loaded) => Some(Item::Load(loaded)),
         Seen::Large(streamed) => Some(Item::Stream(streamed)),
         Seen::Rejected { document, reject, .. } => {

@@ -19,6 +19,7 @@ use crate::target::{in_transaction, select_all, Connection, Filter, TargetError}
 
 use super::account::{Account, What};
 use super::options::{Options, Prefer, Removed};
+use super::present::Present;
 use super::write::{drop_if_unused_placeholder, is_referred_to, kind_of, live, seal};
 use crate::ledger::{self, uuids, LedgerDocument, LedgerReject};
 
@@ -34,6 +35,9 @@ pub fn settle_removed(
     account: &mut Account,
 ) -> Result<(), TargetError> {
     forget_rejects(format, options, root, connection)?;
+    if Present::in_ledger(connection, &options.kinds)? == account.present {
+        return Ok(());
+    }
     let mut gone = Vec::new();
     let mut odd = None;
     connection.select(&DOCUMENTS, &Filter::All, &mut |row| match LedgerDocument::from_row(&row) {

@@ -27,6 +27,20 @@ fn a_removed_file_is_reported_and_its_rows_stay(world: &World) {
     assert!(text.contains(line), "{text}");
 }
 
+fn a_file_that_is_removed_while_another_comes_is_noticed(world: &World) {
+    loaded(world);
+    world.remove("chat_sessions/c2.json");
+    world.json("chat_sessions/c9.json", &history(&["new"]));
+    let run = world.migrate(&[]);
+    assert_eq!(run.said(), "0: 1 loaded, 6 unchanged, 1 removed; 2 rows");
+    assert_eq!(run.findings(), ["removed chat_sessions/c2.json: its file is gone; its rows stay"]);
+    // Renamed, it is found where it went, and nothing is missing.
+    world.remove("chat_sessions/c9.json");
+    world.json("data/chat_sessions/c9.json", &history(&["new"]));
+    world.json("chat_sessions/c2.json", &history(&["back"]));
+    assert_eq!(world.migrate(&[]).findings(), [""; 0]);
+}
+
 fn prune_takes_out_what_is_removed(world: &World) {
     loaded(world);
     world.remove("chat_sessions/c2.json");
@@ -150,6 +164,7 @@ fn a_source_that_is_gone_altogether_prunes_nothing(world: &World) {
 
 on_every_target!(
     a_removed_file_is_reported_and_its_rows_stay,
+    a_file_that_is_removed_while_another_comes_is_noticed,
     prune_takes_out_what_is_removed,
     a_pruned_user_that_others_refer_to_leaves_a_placeholder,
     a_pruned_memory_file_takes_its_unused_placeholder_along,
