@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::process::Command;
@@ -9,6 +10,8 @@ use std::process::Command;
 use serde_json::Value;
 use support::chromium::Browser;
 use support::cli::{Finished, Workplace};
+use support::postgres::{fresh_database, query};
+use transload::generate::{generate_beside, Options};
 
 /// The program with the variables that it finds other programs and temporary directories by.
 fn bench(place: &Workplace, arguments: &[&str]) -> Finished {
@@ -47,10 +50,13 @@ fn postgres_is_measured_beside_its_floors_and_the_page_shows_it() {
             "copy_indexed",
             "floor2",
             "floor2_ledger",
+            "copy_filled",
+            "copy_filled_ledger",
             "copy_out",
             "scan",
             "migrate",
             "damaged",
+            "filled",
             "unchanged",
             "changed",
             "verify",
@@ -60,10 +66,11 @@ fn postgres_is_measured_beside_its_floors_and_the_page_shows_it() {
             assert!(case["seconds"].as_f64().is_some_and(|it| it > 0.0), "{case}");
             assert_eq!(case["all_seconds"].as_array().map(Vec::len), Some(1), "{case}");
         }
-        let rows = |name: &str| {
+        let case = |name: &str| {
             let case = size["cases"].as_array().and_then(|all| all.iter().find(|case| case["name"] == name));
-            case.expect("it was measured")["rows"].as_u64()
+            case.expect("it was measured")
         };
+        let rows = |name: &str| case(name)["rows"].as_u64();
         // What was loaded is what was made, and the ledger has rows of its own.
         assert!(rows("migrate") >= size["records"].as_u64(), "{size}");
         assert_eq!(rows("migrate"), rows("floor2"), "{size}");
@@ -71,24 +78,78 @@ fn postgres_is_measured_beside_its_floors_and_the_page_shows_it() {
         assert_eq!(rows("unchanged"), Some(0), "{size}");
         assert!(rows("changed") > Some(0) && rows("changed") < rows("migrate"), "{size}");
         assert!(rows("damaged") > Some(0), "{size}");
+        // A tenth as many new messages, onto tables that somebody uses.
+        let tenth = size["records"].as_u64().map(|records| records / 10);
+        for name in ["filled", "copy_filled", "copy_filled_ledger"] {
+            assert_eq!(case(name)["records"].as_u64(), tenth, "{size}");
+        }
+        assert_eq!(case("migrate")["records"], size["records"]);
+        assert_eq!(case("filled")["mode"], "online", "{size}");
+        assert!(rows("filled") >= tenth && rows("filled") < rows("migrate"), "{size}");
+        assert_eq!(rows("filled"), rows("copy_filled"), "{size}");
+        assert!(rows("copy_filled_ledger") > rows("copy_filled"), "{size}");
+        // Of cases that a server takes part in, and large where much was written.
+        let wal = |name: &str| case(name)["wal_bytes"].as_u64();
+        for name in ["read", "parse", "scan"] {
+            assert_eq!(wal(name), None, "{size}");
+        }
+        for name in ["copy_bare", "copy_indexed", "floor2", "copy_filled", "migrate", "filled"] {
+            assert!(wal(name) > Some(10_000), "{name} in {size}");
+        }
+        assert!(wal("unchanged") > Some(0) && wal("unchanged") < Some(1_000_000), "{size}");
         for case in size["cases"].as_array().expect("a list") {
-            let writes = ["migrate", "damaged", "changed"].contains(&case["name"].as_str().expect("a name"));
+            let writes = ["migrate", "damaged", "filled", "changed"].contains(&case["name"].as_str().expect("a name"));
             assert_eq!(case["commits"]["count"].as_u64().is_some_and(|count| count > 0), writes, "{case}");
             let [p50, p99] = ["p50", "p99"].map(|name| case["commits"][name].as_f64().unwrap_or_default());
             assert_eq!(p50 > 0.0, writes, "{case}");
             assert!(p50 <= p99, "{case}");
         }
-        let expected = ["migrate", "migrate", "migrate", "unchanged", "changed", "damaged", "verify"];
+        let expected =
+            ["migrate", "migrate", "migrate", "filled", "filled", "unchanged", "changed", "damaged", "verify"];
         assert_eq!(names(&size["ratios"], "case"), expected);
     }
     let browser = Browser::new();
     browser.write("bench.html", &fs::read_to_string(place.path("bench.html")).expect("a page"));
     let looked = browser.open("bench.html", &["--dump-dom"]);
     assert!(looked.console.is_empty(), "{:#?}", looked.console);
-    for shown in
-        ["2 sizes, PostgreSQL", "Microseconds a message", "<polyline", "300 messages in", "floor2_ledger", "commits/s"]
-    {
+    for shown in [
+        "2 sizes, PostgreSQL",
+        "Microseconds a message",
+        "<polyline",
+        "<th>growth",
+        "300 messages in",
+        "floor2_ledger",
+        "copy_filled_ledger",
+        "<th>WAL",
+        "commits/s",
+        "Ratios of times",
+    ] {
         assert!(looked.stdout.contains(shown), "{shown} is not in the page");
+    }
+}
+
+/// What the floors of a filled database rest on: their files are made of a database that holds nothing else.
+#[test]
+fn rows_are_the_same_in_an_empty_database_and_beside_those_of_another_tree() {
+    let place = Workplace::new();
+    for (name, seed, prefix) in [("tree", 1, ""), ("more", 2, "more_")] {
+        let options = Options { records: 600, seed, damage: 0.0 };
+        generate_beside(&place.path(name), &options, prefix).expect("a tree can be made");
+    }
+    let (alone, both) = (fresh_database(), fresh_database());
+    for (name, url) in [("more", &alone), ("tree", &both), ("more", &both)] {
+        place.run(&["migrate", name, "--db", url, "--quiet"]).expect(0);
+    }
+    for table in ["users", "chat_sessions", "messages", "user_memory", "transload.documents", "transload.residue"] {
+        // A run's number differs, and with it the seal over the row.
+        let rows = |url: &str| -> BTreeSet<String> {
+            let rows = query(url, &format!("SELECT to_jsonb(t) - 'run_id' - 'seal' FROM {table} t"));
+            rows.into_iter().flatten().map(|row| row.expect("a row is not NULL")).collect()
+        };
+        let (alone, both) = (rows(&alone), rows(&both));
+        assert!(!alone.is_empty() && both.len() > alone.len(), "{table}: {} and {}", alone.len(), both.len());
+        let missing: Vec<&String> = alone.difference(&both).collect();
+        assert!(missing.is_empty(), "{table}: {missing:#?}");
     }
 }
 
@@ -96,12 +157,14 @@ fn postgres_is_measured_beside_its_floors_and_the_page_shows_it() {
 fn sqlite_is_measured_and_a_person_can_read_it() {
     let place = Workplace::new();
     let ended = bench(&place, &["--target", "sqlite", "--records", "200", "--rounds", "2"]).expect(0);
-    for said in
-        ["\n200 messages in ", "\nmigrate ", "\ndamaged ", "\nunchanged ", "\nchanged ", "\nverify ", "\nunchanged is "]
-    {
+    let own = ["\nmigrate ", "\ndamaged ", "\nfilled ", "\nunchanged ", "\nchanged ", "\nverify "];
+    for said in own.into_iter().chain(["\n200 messages in ", "\nunchanged is "]) {
         assert!(ended.stdout.contains(said), "{said:?} is not in\n{}", ended.stdout);
     }
-    assert!(ended.stdout.contains("insert_select"), "measured, or said to be left out:\n{}", ended.stdout);
+    for floor in ["insert_select", "import", "insert_filled"] {
+        assert!(ended.stdout.contains(floor), "measured, or said to be left out: {floor} in\n{}", ended.stdout);
+    }
+    assert!(!ended.stdout.contains("WAL"), "a column that no case has:\n{}", ended.stdout);
     assert!(ended.stderr.contains("200 messages: round 2 of 2: verify"), "{}", ended.stderr);
 }
 

@@ -7,7 +7,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use tempfile::TempDir;
-use transload::generate::{damage_kinds, generate, Damaged, Expected, GenerateError, Generated, Options};
+use transload::generate::{
+    damage_kinds, generate, generate_beside, Damaged, Expected, GenerateError, Generated, Options,
+};
 use transload::json::{self, ErrorKind, Value};
 use transload::model::{Reason, RelPath};
 
@@ -86,6 +88,41 @@ fn another_seed_gives_another_tree_of_the_same_size() {
     assert!(chats(&first).len() > 50);
     assert!(chats(&first).is_disjoint(&chats(&second)));
     assert_eq!((counted.messages, counted.chats, counted.users), (other.messages, other.chats, other.users));
+}
+
+/// The names of the files that are loaded, without a chat's two being told apart.
+fn documents(root: &Path) -> BTreeSet<String> {
+    let is_loaded = |path: &&String| {
+        ["users/", "memory/", "chat_sessions/", "conversations/", "mcp/storage/conversations/"]
+            .iter()
+            .any(|home| path.starts_with(home) && path.ends_with(".json"))
+    };
+    read_tree(root).keys().filter(is_loaded).cloned().collect()
+}
+
+#[test]
+fn trees_of_different_prefixes_have_no_document_in_common() {
+    let options = Options { records: 3_000, seed: 1, damage: 0.0 };
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let made = generate(first.path(), &options).unwrap();
+    // The same seed: nothing but the prefix keeps them apart.
+    let beside = generate_beside(second.path(), &options, "next_").unwrap();
+    assert_eq!((made.files, made.messages), (beside.files, beside.messages));
+    let (names, others) = (documents(first.path()), documents(second.path()));
+    assert!(names.len() > 300 && names.len() == others.len(), "{} and {}", names.len(), others.len());
+    assert!(names.is_disjoint(&others));
+    let renamed: BTreeSet<String> = others.iter().map(|path| path.replacen("next_", "", 1)).collect();
+    assert_eq!(renamed, names);
+    let keys = |root: &Path| -> BTreeSet<String> {
+        let mut keys = BTreeSet::new();
+        for entry in fs::read_dir(root.join("users")).unwrap() {
+            let user: serde_json::Value = serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap();
+            keys.extend(["id", "clerk_id"].iter().filter_map(|name| user[*name].as_str().map(str::to_owned)));
+        }
+        keys
+    };
+    let found = keys(second.path());
+    assert!(!found.is_empty() && found.iter().all(|key| key.starts_with("next_")), "{found:?}");
 }
 
 /// The digest of one small tree, so that a change of a single byte is noticed and meant.

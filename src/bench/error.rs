@@ -23,8 +23,8 @@ pub enum BenchError {
     #[error("cannot make the tree")]
     Tree(#[from] GenerateError),
     /// What was to be measured was not what it was taken for, so its time would say nothing.
-    #[error("the floor `{floor}` does not count: {what}")]
-    Floor { floor: &'static str, what: String },
+    #[error("`{case}` does not count: {what}")]
+    DoesNotCount { case: &'static str, what: String },
     #[error("`{program}` printed something else than was expected: {said}")]
     Unexpected { program: String, said: String },
     #[error("stopped by {}", .0.name())]

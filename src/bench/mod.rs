@@ -8,36 +8,53 @@
 //! The verbs run as the program that a user runs, so that a figure holds its start and its end; the
 //! floors go through each database's own client, and count only after they were checked.
 
+mod cases;
 mod changes;
+mod curves;
 mod error;
 mod floors;
 mod measure;
 pub mod page;
 mod psql;
 mod report;
+mod scratch;
 mod server;
+mod trees;
+mod verbs;
 
 pub use error::BenchError;
-pub use report::{Case, Kind, Machine, Ratio, Report, Size, VERSION};
+pub use report::{time, Case, Kind, Machine, Ratio, Report, Size, VERSION};
 pub use server::Programs;
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use serde::Deserialize;
-
-use crate::exec::{Quantiles, Stop};
-use crate::generate::{generate, Generated, Options as TreeOptions};
+use crate::exec::Stop;
 use crate::model::Instant;
 
-use floors::postgres::{copy_out, Built, Ready, Rows, Scratch};
-use floors::reading::{read, Work};
-use floors::sqlite;
+use cases::{OnPostgres, OnSqlite, Way};
 use psql::Access;
-use report::{Measured, Rounds};
+use report::Rounds;
 use server::Server;
+use trees::{Tree, Trees};
+use verbs::Verbs;
+
+/// The ratios that are told, each if its floors were measured.
+const RATIOS: [(&str, &[&str]); 12] = [
+    ("migrate", &["floor2"]),
+    ("migrate", &["floor2_ledger"]),
+    ("migrate", &["copy_indexed"]),
+    ("migrate", &["import"]),
+    ("migrate", &["insert_select"]),
+    ("filled", &["copy_filled"]),
+    ("filled", &["copy_filled_ledger"]),
+    ("filled", &["insert_filled"]),
+    ("unchanged", &["read"]),
+    ("changed", &["read"]),
+    ("damaged", &["migrate"]),
+    ("verify", &["copy_out", "parse"]),
+];
 
 /// What to measure.
 pub struct Options {
@@ -80,11 +97,14 @@ pub fn run(options: &Options, stop: &Stop, tell: &dyn Fn(Told)) -> Result<Report
     let started = Instant::now();
     let directory = tempfile::Builder::new().prefix("transload-bench-").tempdir_in(&options.temporary);
     let directory = directory.map_err(BenchError::file(&options.temporary))?;
+    // Programs are run in other directories.
+    let path = std::path::absolute(directory.path()).map_err(BenchError::file(directory.path()))?;
     let mut left_out = Vec::new();
     let bench = match &options.database {
         Database::Sqlite { shell } => {
             if shell.is_none() {
-                left_out.push("insert_select: SQLite's own shell, sqlite3, was not found".to_owned());
+                let floors = "insert_select, import, insert_filled";
+                left_out.push(format!("{floors}: SQLite's own shell, sqlite3, was not found"));
             }
             Bench { options, stop, tell, _server: None, access: None, admin: String::new() }
         }
@@ -102,7 +122,7 @@ pub fn run(options: &Options, stop: &Stop, tell: &dyn Fn(Told)) -> Result<Report
     };
     let mut sizes = Vec::new();
     for records in &options.records {
-        sizes.push(bench.size(*records, directory.path())?);
+        sizes.push(bench.size(*records, &path)?);
     }
     Ok(Report {
         bench: VERSION,
@@ -128,18 +148,6 @@ struct Bench<'a> {
     admin: String,
 }
 
-/// The members of a run's summary that are looked at.
-#[derive(Deserialize)]
-struct RunSummary {
-    rows: u64,
-    bytes: u64,
-    mode: Option<String>,
-    commits: Option<Quantiles>,
-}
-
-/// The share of documents of the second tree that cannot be loaded.
-const DAMAGE: f64 = 0.01;
-
 impl Bench<'_> {
     fn version(&self) -> Result<String, BenchError> {
         match &self.access {
@@ -151,31 +159,31 @@ impl Bench<'_> {
         }
     }
 
-    /// Makes a tree and measures everything with it.
+    /// Makes the trees of one size and measures everything with them.
     fn size(&self, records: u64, directory: &Path) -> Result<Size, BenchError> {
         (self.tell)(Told::Tree { records });
         let directory = directory.join(records.to_string());
         fs::create_dir(&directory).map_err(BenchError::file(&directory))?;
-        let tree = directory.join("tree");
-        let made = generate(&tree, &TreeOptions { records, seed: 1, damage: 0.0 })?;
+        let trees = Trees::make(records, &directory)?;
         (self.tell)(Told::Prepares { records });
-        let damaged = directory.join("damaged");
-        generate(&damaged, &TreeOptions { records, seed: 1, damage: DAMAGE })?;
-        let cases = match &self.access {
-            Some(access) => self.postgres(access, records, &tree, &made, &directory)?,
-            None => self.sqlite(records, &tree, &made, &directory)?,
+        let options = self.options;
+        let server = self.access.as_ref().map(|access| (access, self.admin.as_str()));
+        let verbs = Verbs { program: &options.program, server };
+        let cases = match (server, &options.database) {
+            (Some((access, admin)), _) => {
+                let made = OnPostgres::make(access, admin, &verbs, &trees, &directory, options.connections)?;
+                let ways = cases::on_postgres(&made, &verbs, &trees);
+                self.rounds(records, &ways)?
+            }
+            (None, database) => {
+                let made = OnSqlite::make(database.shell(), &verbs, &trees, &directory)?;
+                let ways = cases::on_sqlite(&made, &verbs, &trees);
+                self.rounds(records, &ways)?
+            }
         };
-        let mut size = Size { records, files: made.files, bytes: made.bytes, cases, ratios: Vec::new() };
-        for (case, floors) in [
-            ("migrate", &["floor2"][..]),
-            ("migrate", &["floor2_ledger"]),
-            ("migrate", &["copy_indexed"]),
-            ("migrate", &["insert_select"]),
-            ("unchanged", &["read"]),
-            ("changed", &["read"]),
-            ("damaged", &["migrate"]),
-            ("verify", &["copy_out", "parse"]),
-        ] {
+        let Tree { files, bytes, .. } = trees.whole;
+        let mut size = Size { records, files, bytes, cases, ratios: Vec::new() };
+        for (case, floors) in RATIOS {
             size.add_ratio(case, floors);
         }
         // A million files are not kept for the next size.
@@ -183,210 +191,34 @@ impl Bench<'_> {
         Ok(size)
     }
 
-    fn postgres(
-        &self,
-        access: &Access,
-        records: u64,
-        tree: &Path,
-        made: &Generated,
-        directory: &Path,
-    ) -> Result<Vec<Case>, BenchError> {
-        let filled = Scratch::make(access, &self.admin)?;
-        self.transload("migrate", tree, &filled.url)?;
-        access.session(&filled.url)?.run("VACUUM ANALYZE;")?;
-        let ready = Ready::make(access, &self.admin, &filled.url, directory, self.options.connections)?;
-        let load = |floor, rows, built| -> Result<Measured, BenchError> {
-            let seconds = ready.load(floor, rows, built)?;
-            Ok(Measured { seconds, rows: Some(ready.rows(rows)), ..Measured::default() })
-        };
-        let copied_out = || -> Result<Measured, BenchError> {
-            let seconds = copy_out(access, &filled.url)?;
-            Ok(Measured { seconds, rows: Some(ready.rows(Rows::Application)), ..Measured::default() })
-        };
-        let fresh = || -> Result<Measured, BenchError> {
-            let database = Scratch::make(access, &self.admin)?;
-            // What another case left to be written is not this one's. Not everybody may ask for it.
-            let _ = access.session(&self.admin)?.run("CHECKPOINT;");
-            self.transload("migrate", tree, &database.url)
-        };
-        let damaged = || -> Result<Measured, BenchError> {
-            let database = Scratch::make(access, &self.admin)?;
-            let _ = access.session(&self.admin)?.run("CHECKPOINT;");
-            self.damaged(directory, &database.url)
-        };
-        let (floor, own) = (Kind::Floor, Kind::Transload);
-        self.rounds(
-            records,
-            made,
-            &[
-                ("read", "every file read and hashed", floor, &|| reading(tree, Work::Hash)),
-                ("parse", "every file read and parsed", floor, &|| reading(tree, Work::Parse)),
-                ("copy_bare", "ready-made rows by binary COPY into bare tables", floor, &|| {
-                    load("copy_bare", Rows::Application, Built::Never)
-                }),
-                ("copy_indexed", "the same with every key, index and foreign key in place", floor, &|| {
-                    load("copy_indexed", Rows::Application, Built::Before)
-                }),
-                ("floor2", "bare COPY, then every key, index and foreign key built", floor, &|| {
-                    load("floor2", Rows::Application, Built::After)
-                }),
-                ("floor2_ledger", "the same with the rows of the ledger and the residue", floor, &|| {
-                    load("floor2_ledger", Rows::All, Built::After)
-                }),
-                ("copy_out", "the four tables out again in order, by binary COPY", floor, &copied_out),
-                ("scan", "transload scan", own, &|| self.scan(tree)),
-                ("migrate", "transload migrate into an empty database", own, &fresh),
-                ("damaged", "the same with 1% of the documents damaged", own, &damaged),
-                ("unchanged", "transload migrate once more", own, &|| self.transload("migrate", tree, &filled.url)),
-                ("changed", "the same after a tenth of the chats was edited", own, &|| self.changed(tree, &filled.url)),
-                ("verify", "transload verify", own, &|| self.transload("verify", tree, &filled.url)),
-            ],
-        )
-    }
-
-    fn sqlite(&self, records: u64, tree: &Path, made: &Generated, directory: &Path) -> Result<Vec<Case>, BenchError> {
-        let filled = directory.join("filled.db");
-        let url = |file: &Path| format!("sqlite:{}", file.display());
-        self.transload("migrate", tree, &url(&filled))?;
-        let ready = match &self.options.database {
-            Database::Sqlite { shell: Some(shell) } => Some(sqlite::Ready::make(shell, &filled)?),
-            _ => None,
-        };
-        let load = || -> Result<Measured, BenchError> {
-            let ready = ready.as_ref().expect("the case is only there with it");
-            let seconds = ready.load(directory)?;
-            Ok(Measured { seconds, rows: Some(ready.rows()), ..Measured::default() })
-        };
-        let fresh = || -> Result<Measured, BenchError> {
-            let file = directory.join("fresh.db");
-            let measured = self.transload("migrate", tree, &url(&file))?;
-            remove_database(&file);
-            Ok(measured)
-        };
-        let damaged = || -> Result<Measured, BenchError> {
-            let file = directory.join("damaged.db");
-            let measured = self.damaged(directory, &url(&file))?;
-            remove_database(&file);
-            Ok(measured)
-        };
-        let (floor, own) = (Kind::Floor, Kind::Transload);
-        let filled = url(&filled);
-        let (hash, parse) = (|| reading(tree, Work::Hash), || reading(tree, Work::Parse));
-        let mut cases: Vec<Way> = vec![
-            ("read", "every file read and hashed", floor, &hash),
-            ("parse", "every file read and parsed", floor, &parse),
-        ];
-        if ready.is_some() {
-            let what = "ready-made rows by SQLite's shell, then every index built";
-            cases.push(("insert_select", what, floor, &load));
-        }
-        let (scan, unchanged, changed, verify) = (
-            || self.scan(tree),
-            || self.transload("migrate", tree, &filled),
-            || self.changed(tree, &filled),
-            || self.transload("verify", tree, &filled),
-        );
-        cases.push(("scan", "transload scan", own, &scan));
-        cases.push(("migrate", "transload migrate into a new file", own, &fresh));
-        cases.push(("damaged", "the same with 1% of the documents damaged", own, &damaged));
-        cases.push(("unchanged", "transload migrate once more", own, &unchanged));
-        cases.push(("changed", "the same after a tenth of the chats was edited", own, &changed));
-        cases.push(("verify", "transload verify", own, &verify));
-        self.rounds(records, made, &cases)
-    }
-
     /// Runs the cases in turn, as often as there are rounds.
-    fn rounds(&self, records: u64, made: &Generated, ways: &[Way]) -> Result<Vec<Case>, BenchError> {
-        let mut cases: Vec<Rounds> = ways.iter().map(|(name, what, kind, _)| Rounds::new(name, what, *kind)).collect();
+    fn rounds(&self, records: u64, ways: &[Way]) -> Result<Vec<Case>, BenchError> {
+        let rounds_of = |way: &Way| Rounds::new(way.name, way.what, way.kind, way.tree.records);
+        let mut cases: Vec<Rounds> = ways.iter().map(rounds_of).collect();
         let rounds = self.options.rounds;
         for round in 1..=rounds {
-            for ((name, _, _, way), case) in ways.iter().zip(&mut cases) {
+            for (way, case) in ways.iter().zip(&mut cases) {
                 if let Some(signal) = self.stop.requested() {
                     return Err(BenchError::Stopped(signal));
                 }
-                (self.tell)(Told::Case { records, name, round, rounds });
-                let mut measured = way()?;
-                measured.bytes = measured.bytes.or(Some(made.bytes));
+                (self.tell)(Told::Case { records, name: way.name, round, rounds });
+                let mut measured = (way.run)()?;
+                measured.bytes = measured.bytes.or(Some(way.tree.bytes));
                 case.add(measured);
             }
         }
         Ok(cases.into_iter().filter_map(Rounds::median).collect())
     }
-
-    fn scan(&self, tree: &Path) -> Result<Measured, BenchError> {
-        let mut command = Command::new(&self.options.program);
-        command.arg("scan").arg(tree).args(["--quiet", "--json"]);
-        let sample = measure::run(&mut command)?;
-        Ok(Measured {
-            seconds: sample.seconds,
-            cpu_seconds: sample.cpu_seconds,
-            peak_bytes: sample.peak_bytes,
-            ..Measured::default()
-        })
-    }
-
-    /// Migrates once more after a tenth of the chats was edited. Tree and database agree again then.
-    fn changed(&self, tree: &Path, url: &str) -> Result<Measured, BenchError> {
-        let edited = changes::change_a_tenth(tree)?;
-        let measured = self.transload("migrate", tree, url)?;
-        match measured.rows {
-            Some(rows) if rows >= edited => Ok(measured),
-            rows => Err(BenchError::Unexpected {
-                program: "transload migrate".into(),
-                said: format!("{edited} chats were edited, and it wrote {} rows", rows.unwrap_or_default()),
-            }),
-        }
-    }
-
-    /// Migrates the tree of which some documents are damaged: of a small one perhaps none that is rejected.
-    fn damaged(&self, directory: &Path, url: &str) -> Result<Measured, BenchError> {
-        self.ending("migrate", &directory.join("damaged"), url, &[0, 1])
-    }
-
-    fn transload(&self, verb: &str, tree: &Path, url: &str) -> Result<Measured, BenchError> {
-        self.ending(verb, tree, url, &[0])
-    }
-
-    /// Runs a verb over a tree and a database, away from any settings of this directory, to one of these
-    /// exit codes.
-    fn ending(&self, verb: &str, tree: &Path, url: &str, codes: &[i32]) -> Result<Measured, BenchError> {
-        let mut command = Command::new(&self.options.program);
-        let rejects = tree.with_file_name("rejects");
-        command.current_dir(tree.parent().expect("the tree is below a directory"));
-        command.arg(verb).arg(tree).arg("--db").arg(url).arg("--rejects").arg(rejects).args(["--quiet", "--json"]);
-        let sample = measure::run_to(&mut command, codes)?;
-        let mut measured = Measured {
-            seconds: sample.seconds,
-            cpu_seconds: sample.cpu_seconds,
-            peak_bytes: sample.peak_bytes,
-            ..Measured::default()
-        };
-        if verb == "migrate" {
-            let summary: RunSummary = serde_json::from_str(&sample.stdout).map_err(|_| BenchError::Unexpected {
-                program: "transload migrate --json".into(),
-                said: sample.stdout.chars().take(200).collect(),
-            })?;
-            (measured.rows, measured.bytes, measured.mode) = (Some(summary.rows), Some(summary.bytes), summary.mode);
-            measured.commits = summary.commits.filter(|commits| commits.count > 0);
-        }
-        Ok(measured)
-    }
 }
 
-/// Removes a SQLite database with the files beside it.
-fn remove_database(file: &Path) {
-    for end in ["", "-wal", "-shm", ".lock"] {
-        // Not all of them are there.
-        let _ = fs::remove_file(format!("{}{end}", file.display()));
+impl Database {
+    /// SQLite's.
+    fn shell(&self) -> Option<&Path> {
+        match self {
+            Database::Sqlite { shell } => shell.as_deref(),
+            Database::Private { .. } | Database::Server { .. } => None,
+        }
     }
-}
-
-/// A case: its name, what it is, and how it is run once.
-type Way<'a> = (&'static str, &'static str, Kind, &'a dyn Fn() -> Result<Measured, BenchError>);
-
-fn reading(tree: &Path, work: Work) -> Result<Measured, BenchError> {
-    let (seconds, bytes) = read(tree, work)?;
-    Ok(Measured { seconds, bytes: Some(bytes), ..Measured::default() })
 }
 
 fn machine() -> Machine {

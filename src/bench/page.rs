@@ -2,26 +2,16 @@
 //!
 //! It holds no script and loads nothing; its own policy forbids both.
 
-use std::time::Duration;
-
-use crate::model::figures::{bytes, duration, thousands};
+use crate::model::figures::{bytes, thousands};
 use crate::verify::report::markup::Html;
 
-use super::report::{Case, Kind, Report, Size};
+use super::curves::curves;
+use super::report::{time, Case, Kind, Report, Size};
 
 const STYLE: &str = include_str!("style.css");
 
 /// SHA-256 of [`STYLE`], the one style that the page's policy allows; `tests/bench.rs` computes it.
-const STYLE_DIGEST: &str = "sha256-utomCAaO/ZUQjz3rReFT8Gkh2ZD1osItvohWY28woSw=";
-
-/// What the curves show, if it was measured: at most as many as there are colours.
-const CURVES: [&str; 5] = ["migrate", "floor2", "copy_indexed", "verify", "insert_select"];
-
-/// The plot's area within its picture.
-const LEFT: f64 = 44.0;
-const RIGHT: f64 = 340.0;
-const TOP: f64 = 12.0;
-const BOTTOM: f64 = 200.0;
+const STYLE_DIGEST: &str = "sha256-FNxZD7O5QRV/qWUFKburZivSOk4DiI2pI+7G/VtH9cM=";
 
 pub fn html(report: &Report) -> String {
     let mut html = Html::default();
@@ -79,25 +69,49 @@ fn section(html: &mut Html, size: &Size) {
     }
     html.raw("</div><p class=key><span><svg viewBox=\"0 0 1 1\"><rect class=bar-floor width=1 height=1 /></svg>floors");
     html.raw("</span><span><svg viewBox=\"0 0 1 1\"><rect class=bar-own width=1 height=1 /></svg>transload</span></p>");
-    html.raw("<div class=scroll><table><caption>What was measured</caption><thead><tr><th>case<th>time<th>rows/s");
-    html.raw("<th>bytes/s<th>CPU time<th>peak memory</tr></thead><tbody>");
-    for case in &size.cases {
-        row(html, case);
+    measured(html, &size.cases);
+    commits(html, size);
+    ratios(html, size);
+    html.raw("</section>\n");
+}
+
+/// A column of the table of cases.
+type Column = (&'static str, fn(&Case) -> Option<String>);
+
+const COLUMNS: [Column; 6] = [
+    ("time", |case| Some(time(case.seconds))),
+    ("rows/s", |case| case.rows_per_second().map(whole)),
+    ("bytes/s", |case| case.bytes_per_second().map(|number| bytes(number.round() as u64))),
+    ("CPU time", |case| case.cpu_seconds.map(time)),
+    ("peak memory", |case| case.peak_bytes.map(bytes)),
+    ("WAL", |case| case.wal_bytes.map(bytes)),
+];
+
+/// The cases, without columns that no case has anything in.
+fn measured(html: &mut Html, cases: &[Case]) {
+    let has = |(_, cell): &&Column| cases.iter().any(|case| cell(case).is_some());
+    let columns: Vec<&Column> = COLUMNS.iter().filter(has).collect();
+    html.raw("<div class=scroll><table><caption>What was measured</caption><thead><tr><th>case");
+    for (head, _) in &columns {
+        html.raw("<th>").raw(head);
+    }
+    html.raw("</tr></thead><tbody>");
+    for case in cases {
+        html.raw("<tr><th scope=row>").text(case.name).raw("<small>").text(case.what);
+        if let Some(mode) = &case.mode {
+            html.raw(" (").text(mode).raw(")");
+        }
+        html.raw("</small></th>");
+        for (_, cell) in &columns {
+            html.raw("<td>").text(cell(case).as_deref().unwrap_or("–")).raw("</td>");
+        }
+        html.raw("</tr>");
     }
     html.raw("</tbody></table></div>");
-    commits(html, size);
-    if !size.ratios.is_empty() {
-        html.raw(
-            "<div class=scroll><table><caption>Against the floors</caption><thead><tr><th>case<th>floors<th>times",
-        );
-        html.raw("</tr></thead><tbody>");
-        for ratio in &size.ratios {
-            html.raw("<tr><th scope=row>").text(ratio.case).raw("</th><td>").text(&ratio.to.join(" + "));
-            html.raw("</td><td>").text(&format!("{:.2}", ratio.ratio)).raw("</td></tr>");
-        }
-        html.raw("</tbody></table></div>");
-    }
-    html.raw("</section>\n");
+}
+
+fn whole(number: f64) -> String {
+    thousands(number.round() as u64)
 }
 
 /// Of the cases that commit anything.
@@ -105,7 +119,7 @@ fn commits(html: &mut Html, size: &Size) {
     if size.cases.iter().all(|case| case.commits.is_none()) {
         return;
     }
-    html.raw("<div class=scroll><table><caption>Commits, from a batch's begin to the answer</caption><thead><tr>");
+    html.raw("<div class=scroll><table class=narrow><caption>Commits, from a batch's begin to the answer</caption><thead><tr>");
     html.raw("<th>case<th>commits<th>commits/s<th>p50<th>p95<th>p99</tr></thead><tbody>");
     for case in &size.cases {
         let (Some(commits), Some(rate)) = (case.commits, case.commits_per_second()) else { continue };
@@ -119,85 +133,16 @@ fn commits(html: &mut Html, size: &Size) {
     html.raw("</tbody></table></div>");
 }
 
-fn row(html: &mut Html, case: &Case) {
-    html.raw("<tr><th scope=row>").text(case.name).raw("<small>").text(case.what);
-    if let Some(mode) = &case.mode {
-        html.raw(" (").text(mode).raw(")");
+/// One case's time by that of another, or of several.
+fn ratios(html: &mut Html, size: &Size) {
+    if size.ratios.is_empty() {
+        return;
     }
-    html.raw("</small></th>");
-    let whole = |number: f64| thousands(number.round() as u64);
-    let cells = [
-        Some(time(case.seconds)),
-        case.rows_per_second().map(whole),
-        case.bytes_per_second().map(|number| bytes(number.round() as u64)),
-        case.cpu_seconds.map(time),
-        case.peak_bytes.map(bytes),
-    ];
-    for cell in cells {
-        html.raw("<td>").text(cell.as_deref().unwrap_or("–")).raw("</td>");
+    html.raw("<div class=scroll><table class=narrow><caption>Ratios of times</caption><thead><tr>");
+    html.raw("<th>case<th class=words>to<th>times</tr></thead><tbody>");
+    for ratio in &size.ratios {
+        html.raw("<tr><th scope=row>").text(ratio.case).raw("</th><td class=words>").text(&ratio.to.join(" + "));
+        html.raw("</td><td>").text(&format!("{:.2}", ratio.ratio)).raw("</td></tr>");
     }
-    html.raw("</tr>");
+    html.raw("</tbody></table></div>");
 }
-
-fn time(seconds: f64) -> String {
-    duration(Duration::from_secs_f64(seconds.max(0.0)))
-}
-
-/// Microseconds a message over the number of messages, which stands on a logarithmic axis.
-fn curves(html: &mut Html, report: &Report) {
-    let of = |name: &str| -> Vec<(f64, f64)> {
-        let points = report.sizes.iter().filter_map(|size| {
-            let records = size.records.max(1) as f64;
-            Some((records.log10(), size.case(name)?.seconds / records * 1e6))
-        });
-        points.collect()
-    };
-    let curves: Vec<(&str, Vec<(f64, f64)>)> =
-        CURVES.into_iter().map(|name| (name, of(name))).filter(|(_, points)| points.len() > 1).collect();
-    let all = || curves.iter().flat_map(|(_, points)| points);
-    let (low, high) = all().fold((f64::MAX, f64::MIN), |(low, high), (x, _)| (low.min(*x), high.max(*x)));
-    let top = all().map(|(_, y)| *y).fold(f64::MIN_POSITIVE, f64::max) * 1.1;
-    let width = if high > low { high - low } else { 1.0 };
-    let place = |(x, y): &(f64, f64)| (LEFT + (x - low) / width * (RIGHT - LEFT), BOTTOM - y / top * (BOTTOM - TOP));
-    html.raw("<section><h2>Microseconds a message</h2><svg class=plot viewBox=\"0 0 360 224\" role=img>");
-    for step in 0..=4 {
-        let y = top * f64::from(step) / 4.0;
-        let (_, at) = place(&(low, y));
-        html.raw("<line class=axis x1=")
-            .float(LEFT)
-            .raw(" x2=")
-            .float(RIGHT)
-            .raw(" y1=")
-            .float(at)
-            .raw(" y2=")
-            .float(at);
-        html.raw(" /><text class=soft text-anchor=end x=").float(LEFT - 5.0).raw(" y=").float(at + 4.0).raw(">");
-        html.text(&format!("{y:.1}")).raw("</text>");
-    }
-    for size in &report.sizes {
-        let (at, _) = place(&((size.records.max(1) as f64).log10(), 0.0));
-        html.raw("<text class=soft text-anchor=middle x=").float(at).raw(" y=").float(BOTTOM + 16.0).raw(">");
-        html.number(size.records).raw("</text>");
-    }
-    for (number, (_, points)) in curves.iter().enumerate() {
-        html.raw("<polyline class=").raw(LINES[number]).raw(" points=\"");
-        for point in points {
-            let (x, y) = place(point);
-            html.float(x).raw(",").float(y).raw(" ");
-        }
-        html.raw("\"/>");
-        for point in points {
-            let (x, y) = place(point);
-            html.raw("<circle class=").raw(POINTS[number]).raw(" r=3.5 cx=").float(x).raw(" cy=").float(y).raw(" />");
-        }
-    }
-    html.raw("</svg><p class=key>");
-    for (number, (name, _)) in curves.iter().enumerate() {
-        html.raw("<span><svg viewBox=\"0 0 1 1\"><rect class=").raw(POINTS[number]).raw(" width=1 height=1 /></svg>");
-        html.text(name).raw("</span>");
-    }
-    html.raw("</p></section>\n");
-}
-
-const LINES: [&str; CURVES.len()] = ["l0", "l1", "l2", "l3", "l4"];
-const POINTS: [&str; CURVES.len()] = ["p0", "p1", "p2", "p3", "p4"];

@@ -32,6 +32,11 @@ impl Access {
         Psql::open(self.command("psql"), url)
     }
 
+    /// How much WAL the server has written since it was made; not everybody may ask.
+    pub fn wal_bytes(&self, url: &str) -> Option<u64> {
+        self.session(url).and_then(|mut psql| psql.number("SELECT pg_current_wal_insert_lsn() - '0/0';")).ok()
+    }
+
     /// The tables without anything on them, and then what is built upon them, one statement each.
     pub fn schema(&self, url: &str) -> Result<(String, Vec<String>), BenchError> {
         let dump = |section: &str| -> Result<String, BenchError> {

@@ -1,8 +1,11 @@
 //! What a benchmark found: for programs as JSON, for people as a table or a page.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::exec::Quantiles;
+use crate::model::figures::duration;
 
 /// The version of the JSON object. It grows when a member changes its meaning or goes away.
 pub const VERSION: u32 = 1;
@@ -60,6 +63,8 @@ pub struct Case {
     pub name: &'static str,
     pub what: &'static str,
     pub kind: Kind,
+    /// Messages in the tree that it works on, which is not the same one for all.
+    pub records: u64,
     /// The median's.
     pub seconds: f64,
     /// Of every round, in their order.
@@ -69,6 +74,8 @@ pub struct Case {
     /// Of transload's own process, in the median's round.
     pub cpu_seconds: Option<f64>,
     pub peak_bytes: Option<u64>,
+    /// What PostgreSQL's write-ahead log grew by meanwhile, in the median's round: all of the server's.
+    pub wal_bytes: Option<u64>,
     /// How rows were written, and why so, where there was a choice.
     pub mode: Option<String>,
     /// Of transload's batches, in the median's round: from begin to commit.
@@ -78,6 +85,10 @@ pub struct Case {
 impl Case {
     pub fn commits_per_second(&self) -> Option<f64> {
         self.commits.map(|commits| commits.count as f64 / self.seconds)
+    }
+
+    pub fn microseconds_a_message(&self) -> f64 {
+        self.seconds / self.records.max(1) as f64 * 1e6
     }
 
     pub fn rows_per_second(&self) -> Option<f64> {
@@ -112,6 +123,14 @@ impl Size {
     }
 }
 
+/// Seconds for people. What takes a few milliseconds is told in them: `0.00 s` compares with nothing.
+pub fn time(seconds: f64) -> String {
+    match seconds {
+        ..0.1 => format!("{:.1} ms", seconds.max(0.0) * 1e3),
+        _ => duration(Duration::from_secs_f64(seconds)),
+    }
+}
+
 /// The rounds of one case.
 #[derive(Debug)]
 pub struct Rounds {
@@ -127,22 +146,25 @@ pub struct Measured {
     pub peak_bytes: Option<u64>,
     pub rows: Option<u64>,
     pub bytes: Option<u64>,
+    pub wal_bytes: Option<u64>,
     pub mode: Option<String>,
     pub commits: Option<Quantiles>,
 }
 
 impl Rounds {
-    pub fn new(name: &'static str, what: &'static str, kind: Kind) -> Rounds {
+    pub fn new(name: &'static str, what: &'static str, kind: Kind, records: u64) -> Rounds {
         let case = Case {
             name,
             what,
             kind,
+            records,
             seconds: 0.0,
             all_seconds: Vec::new(),
             rows: None,
             bytes: None,
             cpu_seconds: None,
             peak_bytes: None,
+            wal_bytes: None,
             mode: None,
             commits: None,
         };
@@ -163,7 +185,7 @@ impl Rounds {
         let median = measured.into_iter().nth(middle)?;
         (case.seconds, case.cpu_seconds) = (median.seconds, median.cpu_seconds);
         (case.rows, case.bytes, case.mode) = (median.rows, median.bytes, median.mode);
-        case.commits = median.commits;
+        (case.commits, case.wal_bytes) = (median.commits, median.wal_bytes);
         Some(case)
     }
 }
@@ -173,7 +195,7 @@ mod tests {
     use super::*;
 
     fn case(name: &'static str, seconds: &[f64]) -> Case {
-        let mut rounds = Rounds::new(name, "", Kind::Floor);
+        let mut rounds = Rounds::new(name, "", Kind::Floor, 1);
         for (at, seconds) in seconds.iter().enumerate() {
             rounds.add(Measured { seconds: *seconds, peak_bytes: Some(at as u64), ..Measured::default() });
         }
@@ -185,7 +207,12 @@ mod tests {
         let found = case("a", &[3.0, 1.0, 2.0]);
         assert_eq!((found.seconds, found.peak_bytes), (2.0, Some(2)));
         assert_eq!(found.all_seconds, [3.0, 1.0, 2.0]);
-        assert!(Rounds::new("a", "", Kind::Floor).median().is_none());
+        assert!(Rounds::new("a", "", Kind::Floor, 1).median().is_none());
+    }
+
+    #[test]
+    fn short_times_are_told_in_milliseconds() {
+        assert_eq!([-1.0, 0.0034, 0.25, 75.0].map(time), ["0.0 ms", "3.4 ms", "0.25 s", "1 min 15 s"]);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
@@ -14,7 +13,7 @@ use crate::exec::Stop;
 use super::engine;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::human::{bytes, columns, duration, thousands, Side};
+use super::human::{bytes, columns, thousands, Side};
 use super::output_file::{OutputFile, PUBLIC};
 use super::print;
 use super::{console, json};
@@ -138,18 +137,19 @@ fn write_text(out: &mut dyn Write, report: &Report) -> io::Result<()> {
 }
 
 fn table(size: &Size) -> String {
-    let heads = ["case", "time", "rows/s", "bytes/s", "CPU", "peak", "commits/s", "p50 p95 p99 ms", ""];
+    const NONE: &str = "-";
+    let heads = ["case", "time", "rows/s", "bytes/s", "CPU", "peak", "WAL", "commits/s", "p50 p95 p99 ms", ""];
     let whole = |number: f64| number.round() as u64;
     let line = |case: &Case| -> Vec<String> {
-        let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        let time = |seconds: f64| duration(Duration::from_secs_f64(seconds.max(0.0)));
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
         vec![
             case.name.to_owned(),
-            time(case.seconds),
+            bench::time(case.seconds),
             or_none(case.rows_per_second().map(|it| thousands(whole(it)))),
             or_none(case.bytes_per_second().map(|it| bytes(whole(it)))),
-            or_none(case.cpu_seconds.map(time)),
+            or_none(case.cpu_seconds.map(bench::time)),
             or_none(case.peak_bytes.map(bytes)),
+            or_none(case.wal_bytes.map(bytes)),
             or_none(case.commits_per_second().map(|it| thousands(whole(it)))),
             or_none(case.commits.map(|it| [it.p50, it.p95, it.p99].map(|it| format!("{:.1}", it * 1e3)).join(" "))),
             match &case.mode {
@@ -158,9 +158,14 @@ fn table(size: &Size) -> String {
             },
         ]
     };
+    let cases: Vec<Vec<String>> = size.cases.iter().map(line).collect();
+    // SQLite has no WAL of this kind: what no case has takes no room.
+    let shown: Vec<usize> =
+        (0..heads.len()).filter(|&column| cases.iter().any(|cells| cells[column] != NONE)).collect();
+    let picked = |cells: &[String]| shown.iter().map(|&column| cells[column].clone()).collect();
     let lines: Vec<Vec<String>> =
-        std::iter::once(heads.map(str::to_owned).to_vec()).chain(size.cases.iter().map(line)).collect();
-    let mut sides = [Side::Right; 9];
-    (sides[0], sides[8]) = (Side::Left, Side::Left);
+        std::iter::once(heads.map(str::to_owned).to_vec()).chain(cases).map(|cells| picked(&cells)).collect();
+    let mut sides = vec![Side::Right; shown.len()];
+    (sides[0], sides[shown.len() - 1]) = (Side::Left, Side::Left);
     columns(&sides, &lines)
 }

@@ -12,7 +12,7 @@ use super::plan::{Chat, Form, Owner, User};
 use super::rng::{mix, Rng};
 use super::text::{self, Language};
 use super::tree::Tree;
-use super::{map::Map, stream, GenerateError};
+use super::{map::Map, stream, GenerateError, Making};
 
 /// One message before it is spelled out.
 struct Message {
@@ -22,7 +22,8 @@ struct Message {
 }
 
 /// Writes the chat's files and says what was damaged.
-pub fn write(tree: &Tree, seed: u64, chat: &Chat, owner: &User) -> Result<Option<Damaged>, GenerateError> {
+pub fn write(tree: &Tree, make: &Making, chat: &Chat, owner: &User) -> Result<Option<Damaged>, GenerateError> {
+    let (seed, prefix) = (make.options.seed, make.prefix);
     let mut rng = Rng::new(seed, stream::CHAT, chat.number);
     let language = text::language(&mut rng);
     let messages = converse(&mut rng, chat, language);
@@ -32,17 +33,17 @@ pub fn write(tree: &Tree, seed: u64, chat: &Chat, owner: &User) -> Result<Option
 
     let id = match chat.form {
         Form::Email => {
-            let path = format!("conversations/lead.{unique:016x}@example.com.json");
+            let path = format!("conversations/{prefix}lead.{unique:016x}@example.com.json");
             return tree.put(path, &email(&messages), last).map(|()| None);
         }
         Form::Mcp => {
-            let path = format!("mcp/storage/conversations/{unique:016x}{:016x}.json", rng.next());
+            let path = format!("mcp/storage/conversations/{prefix}{unique:016x}{:016x}.json", rng.next());
             return tree.put(path, &mcp(&messages), last).map(|()| None);
         }
-        Form::Default => "default".to_owned(),
-        Form::EndsInSession => format!("weekly_{unique:016x}_session"),
-        Form::Present(Owner::Guest) => format!("guest-{}", chat.started),
-        _ => format!("chat_{unique:016x}"),
+        Form::Default => format!("{prefix}default"),
+        Form::EndsInSession => format!("{prefix}weekly_{unique:016x}_session"),
+        Form::Present(Owner::Guest) => format!("{prefix}guest-{}", chat.started),
+        _ => format!("{prefix}chat_{unique:016x}"),
     };
     let history = match chat.form {
         Form::SessionOnly => None,
@@ -51,7 +52,7 @@ pub fn write(tree: &Tree, seed: u64, chat: &Chat, owner: &User) -> Result<Option
     };
     let session = match chat.form {
         Form::HistoryOnly | Form::OldTimed | Form::OldPlain => None,
-        _ => Some(session(&mut rng, &id, chat, owner, language, &messages)),
+        _ => Some(session(&mut rng, prefix, &id, chat, owner, language, &messages)),
     };
     place(tree, chat, &id, history, session, last)
 }
@@ -192,14 +193,22 @@ fn old_history(messages: &[Message], timed: bool, number: u64) -> Vec<u8> {
 }
 
 /// Layout 3. Some sessions were updated later and say things at the top level.
-fn session(rng: &mut Rng, id: &str, chat: &Chat, owner: &User, language: Language, messages: &[Message]) -> Vec<u8> {
+fn session(
+    rng: &mut Rng,
+    prefix: &str,
+    id: &str,
+    chat: &Chat,
+    owner: &User,
+    language: Language,
+    messages: &[Message],
+) -> Vec<u8> {
     let patch = match chat.damage.map(|(kind, _)| &kind.act) {
         Some(Act::Session(patch)) => Some(patch()),
         _ => None,
     };
     let user = match (chat.form, &owner.clerk_id) {
         (Form::Present(Owner::Guest) | Form::Default, _) => None,
-        (Form::Present(Owner::Unknown), _) => Some(format!("user_gone{:08x}", rng.below(1 << 32))),
+        (Form::Present(Owner::Unknown), _) => Some(format!("{prefix}user_gone{:08x}", rng.below(1 << 32))),
         (Form::Present(Owner::ClerkId), Some(clerk_id)) => Some(clerk_id.clone()),
         _ => Some(owner.id.clone()),
     };

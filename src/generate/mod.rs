@@ -47,6 +47,14 @@ pub struct Options {
     pub damage: f64,
 }
 
+/// What a tree is made by.
+struct Making<'a> {
+    options: &'a Options,
+    share: Share,
+    /// Stands before every key.
+    prefix: &'a str,
+}
+
 /// What was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Generated {
@@ -132,24 +140,36 @@ mod stream {
 /// When the directory holds anything already, the share is none, or a file cannot be written;
 /// what was written by then stays.
 pub fn generate(directory: &Path, options: &Options) -> Result<Generated, GenerateError> {
+    generate_beside(directory, options, "")
+}
+
+/// Writes a tree whose users, chats, conversations and memory files are others than those of a tree with
+/// another `prefix`, so that one database can hold both. Logs and what damage puts under a name that the
+/// layouts know stay what they are.
+///
+/// # Errors
+/// As [`generate`].
+pub fn generate_beside(directory: &Path, options: &Options, prefix: &str) -> Result<Generated, GenerateError> {
     let share = Share::new(options.damage).ok_or(GenerateError::Damage { damage: options.damage })?;
+    let make = Making { options, share, prefix };
     let tree = Tree::create(directory)?;
 
     let log_lines = extras::write_logs(&tree, options.seed, options.records)?;
     let not_migrated = extras::write_not_migrated(&tree, options.seed)?;
-    users::write_guest_memory(&tree, BASE_TIME)?;
+    users::write_guest_memory(&tree, prefix, BASE_TIME)?;
     let start = Generated { memory_files: 1, memory_entries: 1, log_lines, not_migrated, ..Generated::default() };
 
     let documents = (0..plan::blocks(options.records))
         .into_par_iter()
-        .map(|number| write_block(&tree, options, share, number))
+        .map(|number| write_block(&tree, &make, number))
         .try_reduce(Generated::default, |before, after| Ok(before.and(after)))?;
     let (files, bytes) = tree.finish(BASE_TIME)?;
     Ok(Generated { files, bytes, ..start.and(documents) })
 }
 
-fn write_block(tree: &Tree, options: &Options, share: Share, number: u64) -> Result<Generated, GenerateError> {
-    let plan::Block { users, chats } = plan::block(options, share, number);
+fn write_block(tree: &Tree, make: &Making, number: u64) -> Result<Generated, GenerateError> {
+    let Making { options, share, .. } = *make;
+    let plan::Block { users, chats } = plan::block(make, number);
     let mut written = Generated::default();
     for user in &users {
         written.damaged.extend(users::write_user(tree, options.seed, share, user)?);
@@ -159,7 +179,7 @@ fn write_block(tree: &Tree, options: &Options, share: Share, number: u64) -> Res
         written.memory_entries += user.entries;
     }
     for chat in &chats {
-        written.damaged.extend(chats::write(tree, options.seed, chat, &users[chat.user])?);
+        written.damaged.extend(chats::write(tree, make, chat, &users[chat.user])?);
         written.chats += 1;
         written.messages += chat.messages;
     }

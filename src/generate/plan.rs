@@ -4,10 +4,10 @@
 //! A block of a thousand messages is planned at a time, so that the whole tree never is. All
 //! totals are exact: the messages of all chats add up to the records asked for.
 
-use super::damage::{self, Kind, Share};
+use super::damage::{self, Kind};
 use super::php;
 use super::rng::{mix, Rng};
-use super::{stream, Options};
+use super::{stream, Making};
 
 const MESSAGES_PER_CHAT: u64 = 20;
 const CHATS_PER_USER: u64 = 5;
@@ -79,7 +79,8 @@ pub fn blocks(records: u64) -> u64 {
     records.div_ceil(MESSAGES_PER_BLOCK)
 }
 
-pub fn block(options: &Options, share: Share, number: u64) -> Block {
+pub fn block(make: &Making, number: u64) -> Block {
+    let Making { options, share, prefix } = *make;
     let mut rng = Rng::new(options.seed, stream::PLAN, number);
     let messages = (options.records - number * MESSAGES_PER_BLOCK).min(MESSAGES_PER_BLOCK);
     let chat_count = messages.div_ceil(MESSAGES_PER_CHAT);
@@ -87,7 +88,7 @@ pub fn block(options: &Options, share: Share, number: u64) -> Block {
 
     let mut entries = shares(&mut rng, ENTRIES_PER_USER * user_count, &vec![true; user_count as usize]).into_iter();
     let mut users: Vec<User> = (0..user_count)
-        .map(|at| user(options.seed, number * USERS_PER_BLOCK + at, entries.next().expect("one share a user")))
+        .map(|at| user(options.seed, prefix, number * USERS_PER_BLOCK + at, entries.next().expect("one share a user")))
         .collect();
 
     let first = number * CHATS_PER_BLOCK;
@@ -125,19 +126,19 @@ fn shares(rng: &mut Rng, total: u64, takes: &[bool]) -> Vec<u64> {
     shares
 }
 
-fn user(seed: u64, number: u64, entries: u64) -> User {
+fn user(seed: u64, prefix: &str, number: u64, entries: u64) -> User {
     let mut rng = Rng::new(seed, stream::USER_ID, number);
     // Distinct for distinct numbers, because both steps are bijections.
     let unique = mix(number ^ seed);
     let created = LAST_START - 2 * YEAR + rng.below(YEAR as u64) as i64;
     let id = match number % 4 {
-        3 => format!("user_{unique:016x}"),
-        _ => php::uniqid(created, &mut rng)[..24].to_owned() + &format!("{unique:016x}"),
+        3 => format!("{prefix}user_{unique:016x}"),
+        _ => format!("{prefix}{}{unique:016x}", &php::uniqid(created, &mut rng)[..24]),
     };
     let clerk_id = (number % 6 != 4).then(|| {
         const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
         let random: String = (0..10).map(|_| rng.pick(LETTERS) as char).collect();
-        format!("user_2{unique:016x}{random}")
+        format!("{prefix}user_2{unique:016x}{random}")
     });
     User { number, id, clerk_id, entries, created, seen: created }
 }
@@ -178,11 +179,13 @@ fn start(rng: &mut Rng, chat: u64, total: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generate::damage::Share;
+    use crate::generate::Options;
 
     fn whole(records: u64, damage: f64) -> Vec<Block> {
         let options = Options { records, seed: 1, damage };
-        let share = Share::new(damage).unwrap();
-        (0..blocks(records)).map(|number| block(&options, share, number)).collect()
+        let make = Making { options: &options, share: Share::new(damage).unwrap(), prefix: "" };
+        (0..blocks(records)).map(|number| block(&make, number)).collect()
     }
 
     #[test]

@@ -145,14 +145,14 @@ pub fn write_memory(tree: &Tree, seed: u64, share: Share, user: &User) -> Result
 }
 
 /// `memory/guest_thread.json`, a special name: there is no such user.
-pub fn write_guest_memory(tree: &Tree, seconds: i64) -> Result<(), GenerateError> {
+pub fn write_guest_memory(tree: &Tree, prefix: &str, seconds: i64) -> Result<(), GenerateError> {
     let mut json = Json::new(Style::Present);
     Map::write(&mut json, None, |map| {
         map.map("context", |map| {
             map.member("thread", |json| entry(json, None, seconds, |json| json.string("guest-thread/1")));
         });
     });
-    tree.put("memory/guest_thread.json", &json.into_bytes(), seconds)
+    tree.put(format!("memory/{prefix}guest_thread.json"), &json.into_bytes(), seconds)
 }
 
 /// Layout 6. The patch goes to the first entry.

@@ -2,4 +2,5 @@
 
 pub mod postgres;
 pub mod reading;
+mod spread;
 pub mod sqlite;

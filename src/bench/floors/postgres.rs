@@ -1,28 +1,43 @@
 //! Ready-made rows into PostgreSQL by psql's binary COPY, with and without what is built upon the
-//! tables; and out again, in order.
+//! tables, and onto the rows of another tree; and out again, in order.
 //!
 //! A floor counts only when afterwards the rows, indexes and foreign keys are those of the database
 //! that transload filled: a load that failed looks fast.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::bench::error::BenchError;
 use crate::bench::psql::{is_foreign_key, Access, Psql};
-use crate::exec::crew::{self, CrewError};
+use crate::bench::report::Measured;
+use crate::bench::scratch::Scratch;
 
-/// The application's tables, parents first, and what they are ordered by.
-const TABLES: [(&str, &str); 4] = [
-    ("users", "id"),
-    ("chat_sessions", "id"),
-    ("messages", "chat_session_id, sequence_number"),
-    ("user_memory", "user_id, memory_type, key"),
+use super::spread::{spread, Job};
+
+/// A table whose rows are loaded.
+struct Table {
+    name: &'static str,
+    order: &'static str,
+    /// With foreign keys in place, the tables of one stage are loaded at once, and after those that they
+    /// refer to.
+    stage: usize,
+    rows: Rows,
+}
+
+const fn application(name: &'static str, order: &'static str, stage: usize) -> Table {
+    Table { name, order, stage, rows: Rows::Application }
+}
+
+/// The application's tables, and the bookkeeping's with as many rows as documents.
+static TABLES: [Table; 6] = [
+    application("users", "id", 0),
+    application("chat_sessions", "id", 1),
+    application("messages", "chat_session_id, sequence_number", 2),
+    application("user_memory", "user_id, memory_type, key", 1),
+    Table { name: "transload.documents", order: "id", stage: 3, rows: Rows::All },
+    Table { name: "transload.residue", order: "document_id, part", stage: 3, rows: Rows::All },
 ];
-
-/// The bookkeeping's tables with as many rows as documents.
-const LEDGER: [(&str, &str); 2] = [("transload.documents", "id"), ("transload.residue", "document_id, part")];
+const STAGES: usize = 4;
 
 /// A table of so many rows a piece is cut into pieces, one for each connection at most. What belongs
 /// to one chat stays together.
@@ -49,7 +64,7 @@ pub enum Built {
 }
 
 struct Piece {
-    table: &'static str,
+    table: &'static Table,
     file: PathBuf,
 }
 
@@ -61,7 +76,7 @@ pub struct Ready {
     tables: String,
     built: Vec<String>,
     /// Rows by table, application's and ledger's.
-    counts: Vec<(&'static str, u64)>,
+    counts: Vec<(&'static Table, u64)>,
     connections: usize,
 }
 
@@ -85,15 +100,16 @@ impl Ready {
             counts: Vec::new(),
             connections,
         };
-        for (table, order) in TABLES.into_iter().chain(LEDGER) {
-            let rows = psql.number(&format!("SELECT count(*) FROM {table};"))?;
+        for table in &TABLES {
+            let Table { name, order, .. } = table;
+            let rows = psql.number(&format!("SELECT count(*) FROM {name};"))?;
             ready.counts.push((table, rows));
             let pieces = (rows / PIECE_ROWS).clamp(1, connections as u64);
             for piece in 0..pieces {
-                let file = directory.join(format!("{table}-{piece}.copy"));
+                let file = directory.join(format!("{name}-{piece}.copy"));
                 let first = order.split(',').next().unwrap_or(order);
                 let query = format!(
-                    "SELECT * FROM {table} WHERE mod(abs(hashtext({first}::text)::bigint), {pieces}) = {piece} \
+                    "SELECT * FROM {name} WHERE mod(abs(hashtext({first}::text)::bigint), {pieces}) = {piece} \
                      ORDER BY {order}"
                 );
                 psql.copy_out(&query, &file)?;
@@ -105,11 +121,11 @@ impl Ready {
 
     /// How many rows a floor loads.
     pub fn rows(&self, rows: Rows) -> u64 {
-        self.counts.iter().filter(|(table, _)| is_of(rows, table)).map(|(_, count)| count).sum()
+        self.counts.iter().filter(|(table, _)| table.is_of(rows)).map(|(_, count)| count).sum()
     }
 
-    /// Loads the rows into a new database; returns seconds.
-    pub fn load(&self, floor: &'static str, rows: Rows, built: Built) -> Result<f64, BenchError> {
+    /// Loads the rows into a new database.
+    pub fn load(&self, floor: &'static str, rows: Rows, built: Built) -> Result<Measured, BenchError> {
         let database = Scratch::make(&self.access, &self.admin)?;
         let mut psql = self.access.session(&database.url)?;
         psql.run(&self.tables)?;
@@ -118,60 +134,108 @@ impl Ready {
         if built == Built::Before {
             self.built.iter().try_for_each(|statement| psql.run(&format!("{statement};")).map(drop))?;
         }
+        let measured = self.timed(&database.url, rows, |sessions| match built {
+            Built::Before => self.copy_by_stages(rows, sessions),
+            Built::Never => self.copy_at_once(rows, sessions),
+            Built::After => {
+                self.copy_at_once(rows, sessions)?;
+                self.build(sessions)
+            }
+        })?;
+        self.check_rows(floor, rows, &mut psql, None)?;
+        match built {
+            Built::Never => {}
+            Built::Before | Built::After => self.check_built(floor, &mut psql)?,
+        }
+        Ok(measured)
+    }
+
+    /// Loads the rows onto those that `filled` has.
+    pub fn load_onto(&self, floor: &'static str, rows: Rows, filled: &Filled) -> Result<Measured, BenchError> {
+        let database = filled.template.copy()?;
+        let measured = self.timed(&database.url, rows, |sessions| self.copy_by_stages(rows, sessions))?;
+        self.check_onto(floor, rows, filled, &database.url)?;
+        Ok(measured)
+    }
+
+    /// Whether a database has these rows and those of `filled`, with everything in place.
+    pub fn check_onto(&self, case: &'static str, rows: Rows, filled: &Filled, url: &str) -> Result<(), BenchError> {
+        let mut psql = self.access.session(url)?;
+        self.check_rows(case, rows, &mut psql, Some(filled.rows))?;
+        self.check_built(case, &mut psql)
+    }
+
+    /// Runs what is to be timed, with sessions that are already open.
+    fn timed(
+        &self,
+        url: &str,
+        rows: Rows,
+        load: impl FnOnce(&mut [Psql]) -> Result<(), BenchError>,
+    ) -> Result<Measured, BenchError> {
         let mut sessions = Vec::new();
         for _ in 0..self.connections {
-            sessions.push(self.access.session(&database.url)?);
+            sessions.push(self.access.session(url)?);
         }
         // What another case left to be written is not this one's. Not everybody may ask for it.
         let _ = self.access.session(&self.admin)?.run("CHECKPOINT;");
+        let wal = self.access.wal_bytes(&self.admin);
         let begin = Instant::now();
-        let copies = |wanted: &dyn Fn(&str) -> bool| -> Vec<Job> {
-            let pieces = self.pieces.iter().filter(|piece| wanted(piece.table) && is_of(rows, piece.table));
-            pieces.map(|piece| Job::Copy(piece.table, piece.file.clone())).collect()
-        };
-        match built {
-            // With foreign keys in place, whom a row refers to comes first.
-            Built::Before => {
-                for (table, _) in TABLES {
-                    spread(&mut sessions, copies(&|it| it == table))?;
-                }
-                spread(&mut sessions, copies(&|it| LEDGER.iter().any(|(table, _)| *table == it)))?;
-            }
-            Built::After | Built::Never => {
-                let mut all = copies(&|_| true);
-                // The largest first, so that they end together.
-                all.sort_by_key(|job| match job {
-                    Job::Copy(_, file) => std::cmp::Reverse(std::fs::metadata(file).map_or(0, |it| it.len())),
-                    Job::Run(_) => std::cmp::Reverse(0),
-                });
-                spread(&mut sessions, all)?;
-            }
-        }
-        if built == Built::After {
-            let prepare = format!("SET maintenance_work_mem = '{BUILD_MEMORY}';");
-            sessions.iter_mut().try_for_each(|session| session.run(&prepare).map(drop))?;
-            let (keys, others): (Vec<&String>, Vec<&String>) = self.built.iter().partition(|it| is_foreign_key(it));
-            let run = |statements: Vec<&String>| statements.into_iter().map(|it| Job::Run(format!("{it};"))).collect();
-            spread(&mut sessions, run(others))?;
-            spread(&mut sessions, run(keys))?;
-        }
+        load(&mut sessions)?;
         let seconds = begin.elapsed().as_secs_f64();
-        self.check(floor, rows, built, &mut psql)?;
-        Ok(seconds)
+        let wal_bytes = grown(wal, self.access.wal_bytes(&self.admin));
+        Ok(Measured { seconds, rows: Some(self.rows(rows)), wal_bytes, ..Measured::default() })
     }
 
-    /// Whether the rows and what is built upon them are all there.
-    fn check(&self, floor: &'static str, rows: Rows, built: Built, psql: &mut Psql) -> Result<(), BenchError> {
-        let wrong = |what: String| BenchError::Floor { floor, what };
-        for (table, count) in self.counts.iter().filter(|(table, _)| is_of(rows, table)) {
+    fn copies(&self, rows: Rows, wanted: impl Fn(&Table) -> bool) -> Vec<Job> {
+        let pieces = self.pieces.iter().filter(|piece| piece.table.is_of(rows) && wanted(piece.table));
+        pieces.map(|piece| Job::Copy(piece.table.name, piece.file.clone())).collect()
+    }
+
+    fn copy_by_stages(&self, rows: Rows, sessions: &mut [Psql]) -> Result<(), BenchError> {
+        (0..STAGES).try_for_each(|stage| spread(sessions, self.copies(rows, |table| table.stage == stage)))
+    }
+
+    fn copy_at_once(&self, rows: Rows, sessions: &mut [Psql]) -> Result<(), BenchError> {
+        let mut all = self.copies(rows, |_| true);
+        // The largest first, so that they end together.
+        all.sort_by_key(|job| match job {
+            Job::Copy(_, file) => std::cmp::Reverse(std::fs::metadata(file).map_or(0, |it| it.len())),
+            Job::Run(_) => std::cmp::Reverse(0),
+        });
+        spread(sessions, all)
+    }
+
+    fn build(&self, sessions: &mut [Psql]) -> Result<(), BenchError> {
+        let prepare = format!("SET maintenance_work_mem = '{BUILD_MEMORY}';");
+        sessions.iter_mut().try_for_each(|session| session.run(&prepare).map(drop))?;
+        let (keys, others): (Vec<&String>, Vec<&String>) = self.built.iter().partition(|it| is_foreign_key(it));
+        let run = |statements: Vec<&String>| statements.into_iter().map(|it| Job::Run(format!("{it};"))).collect();
+        spread(sessions, run(others))?;
+        spread(sessions, run(keys))
+    }
+
+    /// Whether the rows are all there, with those that were there `before`.
+    fn check_rows(
+        &self,
+        case: &'static str,
+        rows: Rows,
+        psql: &mut Psql,
+        before: Option<&Ready>,
+    ) -> Result<(), BenchError> {
+        for (Table { name: table, .. }, count) in self.counts.iter().filter(|(table, _)| table.is_of(rows)) {
+            let before = before.and_then(|it| it.counts.iter().find(|(known, _)| known.name == *table));
+            let expected = count + before.map_or(0, |(_, count)| *count);
             let found = psql.number(&format!("SELECT count(*) FROM {table};"))?;
-            if found != *count {
-                return Err(wrong(format!("{table} has {found} of {count} rows")));
+            if found != expected {
+                return Err(BenchError::DoesNotCount { case, what: format!("{table} has {found} of {expected} rows") });
             }
         }
-        if built == Built::Never {
-            return Ok(());
-        }
+        Ok(())
+    }
+
+    /// Whether what is built upon the tables is all there.
+    fn check_built(&self, case: &'static str, psql: &mut Psql) -> Result<(), BenchError> {
+        let wrong = |what: String| BenchError::DoesNotCount { case, what };
         let is_unique = |it: &&String| it.contains(" PRIMARY KEY ") || it.contains(" UNIQUE ") || it.contains("INDEX ");
         let indexes = self.built.iter().filter(is_unique).filter(|it| !is_foreign_key(it)).count() as u64;
         let keys = self.built.iter().filter(|it| is_foreign_key(it)).count() as u64;
@@ -194,101 +258,31 @@ impl Ready {
     }
 }
 
-fn is_of(rows: Rows, table: &str) -> bool {
-    rows == Rows::All || TABLES.iter().any(|(known, _)| *known == table)
+/// A database with everything in place, which each round gets a copy of, and the rows in it.
+pub struct Filled<'a> {
+    pub template: &'a Scratch,
+    pub rows: &'a Ready,
 }
 
-enum Job {
-    Copy(&'static str, PathBuf),
-    Run(String),
+/// What a counter that perhaps cannot be read has grown by.
+pub fn grown(before: Option<u64>, after: Option<u64>) -> Option<u64> {
+    after?.checked_sub(before?)
 }
 
-/// Does the jobs, each session one after the other until none is left.
-fn spread(sessions: &mut [Psql], jobs: Vec<Job>) -> Result<(), BenchError> {
-    let queue = Mutex::new(VecDeque::from(jobs));
-    let result = crew::run(|crew| {
-        for (number, session) in sessions.iter_mut().enumerate() {
-            let queue = &queue;
-            let halt = crew.halt();
-            crew.spawn(format!("floor-{}", number + 1), move || {
-                while !halt.is_set() {
-                    let job = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                    match job {
-                        Some(Job::Copy(table, file)) => session.copy_in(table, &file)?,
-                        Some(Job::Run(statement)) => drop(session.run(&statement)?),
-                        None => break,
-                    }
-                }
-                Ok(())
-            });
-        }
-        Ok(())
-    });
-    result.map_err(|error| match error {
-        CrewError::Failed(error) => error,
-        error => BenchError::Broken(Box::new(error)),
-    })
+impl Table {
+    fn is_of(&self, rows: Rows) -> bool {
+        rows == Rows::All || self.rows == Rows::Application
+    }
 }
 
-/// Reads the application's tables in order, as binary COPY gives them; returns seconds.
-pub fn copy_out(access: &Access, url: &str) -> Result<f64, BenchError> {
+/// Reads the application's tables in order, as binary COPY gives them.
+pub fn copy_out(access: &Access, url: &str) -> Result<Measured, BenchError> {
     let mut psql = access.session(url)?;
+    let wal = access.wal_bytes(url);
     let begin = Instant::now();
-    for (table, order) in TABLES {
+    for Table { name: table, order, .. } in TABLES.iter().filter(|table| table.is_of(Rows::Application)) {
         psql.copy_out(&format!("SELECT * FROM {table} ORDER BY {order}"), Path::new("/dev/null"))?;
     }
-    Ok(begin.elapsed().as_secs_f64())
-}
-
-/// A database that is dropped at the end.
-pub struct Scratch {
-    access: Access,
-    admin: String,
-    name: String,
-    pub url: String,
-}
-
-impl Scratch {
-    pub fn make(access: &Access, admin: &str) -> Result<Scratch, BenchError> {
-        let name = format!("transload_bench_{}", uuid::Uuid::new_v4().simple());
-        access.session(admin)?.run(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8';"))?;
-        let url = with_database(admin, &name);
-        Ok(Scratch { access: access.clone(), admin: admin.to_owned(), name, url })
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // One that stays is told by its name; the benchmark's own end is what matters.
-        let dropped =
-            self.access.session(&self.admin).and_then(|mut psql| psql.run(&format!("DROP DATABASE {};", self.name)));
-        if let Err(error) = dropped {
-            tracing::warn!(%error, database = %self.name, "a database of the benchmark is left");
-        }
-    }
-}
-
-/// The URL of another database of the same server.
-fn with_database(url: &str, name: &str) -> String {
-    let (base, parameters) = url.split_once('?').map_or((url, None), |(base, it)| (base, Some(it)));
-    let authority = base.find("://").map_or(0, |at| at + 3);
-    let path = base[authority..].find('/').map_or(base.len(), |at| authority + at);
-    let parameters = parameters.map(|it| format!("?{it}")).unwrap_or_default();
-    format!("{}/{name}{parameters}", &base[..path])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_database;
-
-    #[test]
-    fn the_database_of_a_url_is_another_one() {
-        for (url, other) in [
-            ("postgres://ada@db1:5432/a?sslmode=require", "postgres://ada@db1:5432/b?sslmode=require"),
-            ("postgres://postgres@/postgres?host=/tmp/x&port=1", "postgres://postgres@/b?host=/tmp/x&port=1"),
-            ("postgresql://db1", "postgresql://db1/b"),
-        ] {
-            assert_eq!(with_database(url, "b"), other);
-        }
-    }
+    let seconds = begin.elapsed().as_secs_f64();
+    Ok(Measured { seconds, wal_bytes: grown(wal, access.wal_bytes(url)), ..Measured::default() })
 }

@@ -40,7 +40,7 @@ pub fn read(tree: &Path, work: Work) -> Result<(f64, u64), BenchError> {
     let (bytes, done) = files.par_iter().map(each).try_reduce(|| (0, 0), sum)?;
     let seconds = begin.elapsed().as_secs_f64();
     match done {
-        0 => Err(BenchError::Floor { floor: "read", what: "no file could be read".into() }),
+        0 => Err(BenchError::DoesNotCount { case: "read", what: "no file could be read".into() }),
         _ => Ok((seconds, bytes)),
     }
 }

@@ -1,0 +1,48 @@
+//! The trees of one size.
+
+use std::path::{Path, PathBuf};
+
+use crate::generate::{generate_beside, Options};
+
+use super::error::BenchError;
+
+/// The share of documents of the damaged tree that cannot be loaded.
+const DAMAGE: f64 = 0.01;
+
+/// The part of the records that comes onto a database that is already filled.
+const MORE: u64 = 10;
+
+/// Before the keys of what comes onto a database that is already filled: no document is in both trees.
+const MORE_PREFIX: &str = "more_";
+
+pub struct Tree {
+    pub path: PathBuf,
+    /// Messages.
+    pub records: u64,
+    pub files: u64,
+    pub bytes: u64,
+}
+
+pub struct Trees {
+    pub whole: Tree,
+    /// The same with damage.
+    pub damaged: Tree,
+    /// A tenth as many new documents.
+    pub more: Tree,
+}
+
+impl Trees {
+    pub fn make(records: u64, directory: &Path) -> Result<Trees, BenchError> {
+        let make = |name: &str, options: Options, prefix: &str| -> Result<Tree, BenchError> {
+            let path = directory.join(name);
+            let made = generate_beside(&path, &options, prefix)?;
+            Ok(Tree { path, records: options.records, files: made.files, bytes: made.bytes })
+        };
+        let more = Options { records: records.div_ceil(MORE), seed: 2, damage: 0.0 };
+        Ok(Trees {
+            whole: make("tree", Options { records, seed: 1, damage: 0.0 }, "")?,
+            damaged: make("damaged", Options { records, seed: 1, damage: DAMAGE }, "")?,
+            more: make("more", more, MORE_PREFIX)?,
+        })
+    }
+}
