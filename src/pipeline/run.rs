@@ -265,6 +265,9 @@ impl<'a> Run<'a> {
         let account = Mutex::new(Account::new(job.format.tables().iter().map(|table| table.name)));
         let chosen = self.choose(holds)?;
         self.mode = chosen.mode();
+        if chosen.is_bulk {
+            bulk::keep_still(job.format, &mut **lock);
+        }
         let loaded = self.load(&Load { env: &env, options, account: &account }, walker, lock);
         let taken = match chosen.is_bulk {
             true => self.put_back(&env, &loaded, lock)?,
@@ -364,6 +367,7 @@ impl<'a> Run<'a> {
         loaded: &Result<(), RunError>,
         lock: &mut Box<dyn Lock>,
     ) -> Result<Taken, RunError> {
+        lock.let_go();
         if matches!(loaded, Err(RunError::Lock(_))) {
             return Ok(Taken::default());
         }
