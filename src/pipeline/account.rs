@@ -276,8 +276,13 @@ impl Account {
         }
     }
 
+    /// Whether another finding would be listed.
+    pub fn lists_more(&self) -> bool {
+        self.findings.len() < MOST_FINDINGS
+    }
+
     pub fn finding(&mut self, what: What, file: String, text: String) {
-        if self.findings.len() < MOST_FINDINGS {
+        if self.lists_more() {
             self.findings.push(Finding { what, file, text });
         }
     }

@@ -45,7 +45,7 @@ pub fn settle_removed(
             if let Some(kind) = options.kinds.iter().find(|kind| kind.name == document.kind) {
                 if !is_there(format, options, root, document.id, &document.paths()) {
                     // What refers goes before what it refers to.
-                    gone.push((std::cmp::Reverse(kind.phase), document.id));
+                    gone.push((std::cmp::Reverse(kind.phase), document.id, document.seal == Seal::Missing));
                 }
             }
             ControlFlow::Continue(())
@@ -59,18 +59,20 @@ pub fn settle_removed(
         return Err(error);
     }
     gone.sort();
-    let gone: Vec<Uuid> = gone.into_iter().map(|(_, id)| id).collect();
-    for ids in gone.chunks(CHUNK) {
-        let mut documents = ledger::documents(connection, ids)?;
-        documents.sort_by_key(|document| ids.iter().position(|id| *id == document.id));
-        let unsealed = documents.iter().filter(|document| document.seal == Seal::Missing).map(|document| document.id);
-        let unsealed: Vec<Uuid> = unsealed.collect();
+    for gone in gone.chunks(CHUNK) {
+        let unsealed: Vec<Uuid> = gone.iter().filter(|(_, _, unsealed)| *unsealed).map(|(_, id, _)| *id).collect();
         if !unsealed.is_empty() {
             in_transaction(connection, |connection| seal(connection, &unsealed))?;
         }
+        account.summary.removed += gone.len() as u64;
+        if options.removed == Removed::Keep && !account.lists_more() {
+            continue; // Nobody will ask which.
+        }
+        let ids: Vec<Uuid> = gone.iter().map(|(_, id, _)| *id).collect();
+        let mut documents = ledger::documents(connection, &ids)?;
+        documents.sort_by_key(|document| ids.iter().position(|id| *id == document.id));
         for document in documents {
             let file = document.paths().first().map_or(String::new(), |path| RelPath::from_text(path).to_string());
-            account.summary.removed += 1;
             match options.removed {
                 Removed::Keep => account.finding(What::Removed, file, "its file is gone; its rows stay".into()),
                 Removed::Prune => prune(format, options, connection, account, &document, file)?,
