@@ -28,8 +28,8 @@ use crate::pipeline::memory::{self, Sizes};
 use crate::pipeline::{Way, CHUNK_BYTES};
 use database::Address;
 
-/// Threads that read even where there are fewer cores: four times as many as the smallest machines have.
-const WAITING: usize = 8;
+/// Threads that read even where there are fewer cores. Each holds a document, so more take more memory.
+const WAITING: usize = 4;
 
 /// The file that is looked for in the working directory.
 pub const FILE_NAME: &str = "pipeline.toml";

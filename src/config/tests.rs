@@ -44,9 +44,14 @@ fn defaults_are_what_the_plan_says() {
     let config = resolve(&[], &[], "").expect("defaults");
     assert_eq!((config.batch_rows, config.batch_bytes), (1000, 8 << 20));
     assert_eq!((config.max_connections, config.idle_timeout), (20, Duration::from_secs(300)));
-    assert_eq!((config.connections, config.threads, config.readers, config.whole_bytes), (4, 8, 4, 4 << 20));
+    assert_eq!((config.connections, config.threads, config.readers, config.whole_bytes), (4, 4, 4, 4 << 20));
     let bounded = resolve(&[("max_memory", "1GiB")], &[], "").expect("valid");
     assert_eq!((bounded.threads, bounded.readers), (4, 4));
+    let small = |flags: Flags| {
+        Config::resolve(&flags, &Vec::<(&str, &str)>::new().into_iter().collect(), None, 1).expect("valid")
+    };
+    assert_eq!((small(vec![]).threads, small(vec![]).readers), (4, 1));
+    assert_eq!(small(vec![("max_memory", "1GiB".into())]).threads, 1);
     let chosen = resolve(&[], &[], "[read]\nthreads = 3\n").expect("valid");
     assert_eq!((chosen.threads, chosen.readers), (3, 3));
     assert_eq!(config.format, "donna");
