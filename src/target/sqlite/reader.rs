@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{ErrorCode, OpenFlags};
+use rusqlite::{ffi, ErrorCode, OpenFlags};
 
 use crate::target::{TargetError, TargetErrorKind};
 
@@ -33,8 +33,14 @@ pub enum Way {
 impl Way {
     /// The way for the first of several connections; the others go the same.
     pub fn to(path: &Path, patience: Duration) -> Result<Way, TargetError> {
-        if has_log(path) || !wants_log(path)? {
+        if has_log(path) {
             return Ok(Way::Plain);
+        }
+        match wants(path)? {
+            Wants::Nothing => return Ok(Way::Plain),
+            // Only a writer can, and to look past it would be to read half of a change.
+            Wants::Rollback => return Ok(Way::Tidy),
+            Wants::Log => {}
         }
         match open(path, Way::Tidy, patience).and_then(|db| look(&db).map_err(|error| cannot_read(path, error))) {
             Ok(()) => Ok(Way::Tidy),
@@ -96,12 +102,26 @@ fn has_log(path: &Path) -> bool {
     Path::new(&log).exists()
 }
 
-/// Whether the file is one with a write-ahead log. Told by SQLite, which refuses to read such a
-/// file without locks: to look into the file ourselves would drop the locks that SQLite holds on it
-/// in this process.
-fn wants_log(path: &Path) -> Result<bool, TargetError> {
+/// What a file needs before it can be read.
+enum Wants {
+    Nothing,
+    /// Its write-ahead log.
+    Log,
+    /// What a writer was killed in the middle of must be undone. So it is while a new file gets its log.
+    Rollback,
+}
+
+/// Told by SQLite, which refuses to read a file with a log without locks: to look into the file
+/// ourselves would drop the locks that SQLite holds on it in this process.
+fn wants(path: &Path) -> Result<Wants, TargetError> {
     let db = open_with(&uri(path, "nolock=1"), FOR_URI).map_err(|error| cannot_read(path, error))?;
-    Ok(look(&db).is_err_and(|error| error.sqlite_error_code() == Some(ErrorCode::CannotOpen)))
+    Ok(match look(&db) {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) => Wants::Log,
+        Err(rusqlite::Error::SqliteFailure(error, _)) if error.extended_code == ffi::SQLITE_READONLY_ROLLBACK => {
+            Wants::Rollback
+        }
+        _ => Wants::Nothing,
+    })
 }
 
 fn uri(path: &Path, parameter: &str) -> PathBuf {
@@ -266,6 +286,25 @@ mod tests {
             // So that it can be removed by others than root.
             protect(&directory, 0o644, 0o755);
         }
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_half_done_is_undone_before_it_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, left) = (directory.path().join("x.db"), directory.path().join("left.db"));
+        made(&path, "delete", 2_000);
+        let db = rusqlite::Connection::open(&path).unwrap();
+        // So small that changed pages go to the file before the end.
+        db.execute_batch("PRAGMA cache_size = 1; BEGIN; INSERT INTO t SELECT x FROM t; DELETE FROM t WHERE rowid < 9")
+            .unwrap();
+        fs::copy(&path, &left).unwrap();
+        fs::copy(directory.path().join("x.db-journal"), directory.path().join("left.db-journal")).unwrap();
+        open_with(&left, OpenFlags::SQLITE_OPEN_READ_ONLY).and_then(|db| look(&db)).unwrap_err();
+        let way = Way::to(&left, SOON).unwrap();
+        assert_eq!(way, Way::Tidy);
+        assert_eq!(count(&open(&left, way, SOON).unwrap()), 2_000);
+        assert_eq!(SqliteTarget::new(left.clone()).readers(2).unwrap().len(), 2);
+        assert!(!directory.path().join("left.db-journal").exists());
     }
 
     #[test]
