@@ -268,7 +268,9 @@ impl<'a> Run<'a> {
         if chosen.is_bulk {
             bulk::keep_still(job.format, &mut **lock);
         }
-        let loaded = self.load(&Load { env: &env, options, account: &account }, walker, lock);
+        let unit = if chosen.is_bulk { self.target.capabilities().bulk_unit } else { 1 };
+        let units = Options { batch_rows: options.batch_rows.saturating_mul(unit), ..options.clone() };
+        let loaded = self.load(&Load { env: &env, options: &units, account: &account }, walker, lock);
         let taken = match chosen.is_bulk {
             true => self.put_back(&env, &loaded, lock)?,
             false => Taken::default(),

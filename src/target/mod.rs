@@ -102,6 +102,9 @@ pub struct Capabilities {
     pub limits: Limits,
     /// How many connections may write at once.
     pub max_writers: usize,
+    /// How many times as many rows a transaction of a bulk load has, as far as the bytes of a batch
+    /// allow.
+    pub bulk_unit: usize,
 }
 
 /// What a commit promises.

@@ -147,7 +147,7 @@ impl Target for PostgresTarget {
 
     fn capabilities(&self) -> Capabilities {
         let writers = usize::try_from(self.pool_size() - 1).unwrap_or(usize::MAX);
-        Capabilities { dialect: "postgres", limits: LIMITS, max_writers: writers }
+        Capabilities { dialect: "postgres", limits: LIMITS, max_writers: writers, bulk_unit: 1 }
     }
 
     fn exists(&self) -> bool {
