@@ -119,63 +119,6 @@ fn told(error: &TargetError) -> String {
     text + &error.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default()
 }
 
-mod sessions {
-    use super::*;
-
-    #[test]
-    fn long_values_are_compressed_by_lz4_unless_somebody_chose() {
-        let url = fresh_database();
-        let offered = "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'";
-        let method = || {
-            let script = "DROP TABLE IF EXISTS shown; CREATE TABLE shown AS SELECT repeat('long ', 10000) AS value";
-            connect(&url).run_script(Owner::Application, script).expect("the table is made");
-            server::value(&url, "SELECT pg_column_compression(value) FROM shown")
-        };
-        let usual = if server::value(&url, offered) == "t" { "lz4" } else { "pglz" };
-        assert_eq!(method(), usual);
-        let database = server::value(&url, "SELECT quote_ident(current_database())");
-        server::execute(&url, &format!("ALTER DATABASE {database} SET default_toast_compression = 'pglz'"));
-        assert_eq!(method(), "pglz");
-    }
-
-    #[test]
-    fn a_lock_keeps_housekeeping_off_tables_and_nothing_else() {
-        let (mut connection, url) = prepared();
-        let holder = Holder { name: "migrate".into(), since: Instant(0) };
-        let target = target(&url);
-        let mut lock = target.lock(&holder).expect("nobody has it");
-        server::execute(&url, "DROP TABLE system_logs");
-        let held = || {
-            let held = "SELECT count(*) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
-                        WHERE l.mode = 'ShareUpdateExclusiveLock' AND l.granted AND c.relkind = 'r'
-                          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-            server::value(&url, held)
-        };
-        lock.keep_still(&[&USERS, &MESSAGES, &SYSTEM_LOGS, &ledger::DOCUMENTS]);
-        assert_eq!(held(), "3");
-        let vacuumed = "SELECT vacuum_count + analyze_count FROM pg_stat_user_tables WHERE relname = 'messages'";
-        server::execute(&url, "VACUUM (ANALYZE, SKIP_LOCKED) messages");
-        assert_eq!(server::value(&url, vacuumed), "0");
-        let old = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                   AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND pid <> pg_backend_pid()";
-        assert_eq!(server::value(&url, old), "0", "rows that die meanwhile could not be cleaned up anywhere");
-        connection.insert(&USERS, &[user(1, None)]).expect("rows can be written");
-        lock.check().expect("it is held");
-        let build = "SET lock_timeout = '50ms'; CREATE INDEX sooner ON messages (role)";
-        assert!(server::connect(&url).batch_execute(build).is_err(), "an index cannot be built meanwhile");
-        lock.let_go();
-        assert_eq!(held(), "0");
-        server::execute(&url, build);
-        assert!(matches!(target.lock(&holder), Err(LockError::Held { .. })), "the run's own lock stays");
-        // Somebody who is there already is not waited for.
-        let mut other = server::connect(&url);
-        other.batch_execute("BEGIN; LOCK TABLE messages IN SHARE UPDATE EXCLUSIVE MODE").expect("it is free");
-        lock.keep_still(&[&USERS, &MESSAGES]);
-        assert_eq!(held(), "1");
-        lock.check().expect("it is held");
-    }
-}
-
 mod values {
     use super::*;
 
@@ -191,6 +134,22 @@ mod values {
             Value::Null,
             Value::Time(Instant(time)),
         ])
+    }
+
+    #[test]
+    fn long_values_are_compressed_by_lz4_unless_somebody_chose() {
+        let url = fresh_database();
+        let offered = "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'";
+        let method = || {
+            let script = "DROP TABLE IF EXISTS shown; CREATE TABLE shown AS SELECT repeat('long ', 10000) AS value";
+            connect(&url).run_script(Owner::Application, script).expect("the table is made");
+            server::value(&url, "SELECT pg_column_compression(value) FROM shown")
+        };
+        let usual = if server::value(&url, offered) == "t" { "lz4" } else { "pglz" };
+        assert_eq!(method(), usual);
+        let database = server::value(&url, "SELECT quote_ident(current_database())");
+        server::execute(&url, &format!("ALTER DATABASE {database} SET default_toast_compression = 'pglz'"));
+        assert_eq!(method(), "pglz");
     }
 
     #[test]

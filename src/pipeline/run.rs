@@ -265,9 +265,6 @@ impl<'a> Run<'a> {
         let account = Mutex::new(Account::new(job.format.tables().iter().map(|table| table.name)));
         let chosen = self.choose(holds)?;
         self.mode = chosen.mode();
-        if chosen.is_bulk {
-            bulk::keep_still(job.format, &mut **lock);
-        }
         let unit = if chosen.is_bulk { self.target.capabilities().bulk_unit } else { 1 };
         let units = Options { batch_rows: options.batch_rows.saturating_mul(unit), ..options.clone() };
         let loaded = self.load(&Load { env: &env, options: &units, account: &account }, walker, lock);
@@ -369,7 +366,6 @@ impl<'a> Run<'a> {
         loaded: &Result<(), RunError>,
         lock: &mut Box<dyn Lock>,
     ) -> Result<Taken, RunError> {
-        lock.let_go();
         if matches!(loaded, Err(RunError::Lock(_))) {
             return Ok(Taken::default());
         }

@@ -129,13 +129,6 @@ pub trait Lock: Send {
     /// # Errors
     /// When the lock was lost, e.g. because its connection was ended: the run must stop.
     fn check(&mut self) -> Result<(), TargetError>;
-
-    /// Keeps the database's own housekeeping off these tables while they are filled, where there is
-    /// such a thing and as far as that can be had at once. It saves time and promises nothing.
-    fn keep_still(&mut self, _tables: &[&Table]) {}
-
-    /// Ends [`Self::keep_still`].
-    fn let_go(&mut self) {}
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -62,6 +62,10 @@ proptest! {
             let (before, after) = (said(path, &read(&source)), said(path, &read(&out)));
             prop_assert_eq!(before, after, "{}", path);
         }
+        // A directory without any known file is refused as a source.
+        if paths.is_empty() {
+            return Ok(());
+        }
         // What is exported is indented, and so may be larger than what was held whole.
         let usual = trees::options(directory.path(), batch_rows, 1 << 20, 4 << 20);
         let again = SqliteTarget::new(directory.path().join("b.db"));

@@ -14,7 +14,7 @@ use crate::model::ledger::{DOCUMENTS, RESIDUE};
 use crate::model::Table;
 use crate::source::{self, WalkError, WalkOptions};
 use crate::target::bulk::{Extent, Outcome, SetAside};
-use crate::target::{Lock, Target, TargetError};
+use crate::target::{Target, TargetError};
 
 use super::options::{Mode, Options, Way};
 
@@ -93,7 +93,15 @@ pub fn choose(choice: &Choice) -> Result<Chosen, ChooseError> {
         Some(reason) => return online(reason.to_owned()),
         None => {}
     }
-    let tables = tables(choice.format);
+    let mut tables: Vec<(&Table, Extent)> = Vec::new();
+    for table in choice.format.tables() {
+        // By its natural key a row is found while others are written, and who claims a key that
+        // another one has is told from the first by path order, one at a time.
+        let extent = if table.natural_key.is_empty() { Extent::All } else { Extent::Plain };
+        tables.push((table, extent));
+    }
+    // A batch that is tried again asks which of its documents are there. Nobody asks for residue.
+    tables.extend([(&DOCUMENTS, Extent::Plain), (&RESIDUE, Extent::All)]);
     let mut session = choice.target.bulk_session()?;
     let wanted = SetAside { run: choice.run, tables: &tables, lock_timeout: LOCK_TIMEOUT };
     match session.set_aside(&wanted)? {
@@ -107,26 +115,6 @@ pub fn choose(choice: &Choice) -> Result<Chosen, ChooseError> {
             Ok(Chosen { is_bulk: true, reason: reason.to_owned() })
         }
     }
-}
-
-/// Keeps the database's housekeeping off the tables that a bulk load fills; [`put_back`] needs them let go.
-pub fn keep_still(format: &dyn Format, lock: &mut dyn Lock) {
-    let tables: Vec<&Table> = tables(format).into_iter().map(|(table, _)| table).collect();
-    lock.keep_still(&tables);
-}
-
-/// The tables that a bulk load fills, and how much is set aside of each.
-fn tables(format: &dyn Format) -> Vec<(&'static Table, Extent)> {
-    let mut tables: Vec<(&Table, Extent)> = Vec::new();
-    for table in format.tables() {
-        // By its natural key a row is found while others are written, and who claims a key that
-        // another one has is told from the first by path order, one at a time.
-        let extent = if table.natural_key.is_empty() { Extent::All } else { Extent::Plain };
-        tables.push((table, extent));
-    }
-    // A batch that is tried again asks which of its documents are there. Nobody asks for residue.
-    tables.extend([(&DOCUMENTS, Extent::Plain), (&RESIDUE, Extent::All)]);
-    tables
 }
 
 /// Why nothing is to be set aside, before anybody looks at the tables.

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant as Moment};
 
 use super::errors::of_statement;
 use super::session::Session;
-use super::sql::Schemas;
-use crate::model::{Instant, Table};
+use crate::model::Instant;
 use crate::target::{Holder, Lock, LockError, TargetError, TargetErrorKind};
 
 /// PostgreSQL cuts `application_name` here, in bytes.
@@ -43,9 +42,6 @@ pub enum Purpose {
 
 pub struct PgLock {
     session: Session,
-    ledger_schema: String,
-    /// Whether a transaction is open that keeps tables still.
-    keeps_still: bool,
 }
 
 /// The lock's number for a ledger: one ledger, one run, and one that changes schemas.
@@ -75,7 +71,7 @@ pub fn take(
     while unseen < ATTEMPTS {
         let taken: bool = session.client.query_one("SELECT pg_try_advisory_lock($1)", &[&key]).map_err(failed)?.get(0);
         if taken {
-            return Ok(PgLock { session, ledger_schema: ledger_schema.to_owned(), keeps_still: false });
+            return Ok(PgLock { session });
         }
         let waited = begin.elapsed();
         if waited < wait {
@@ -125,35 +121,6 @@ impl Lock for PgLock {
                 .because(error)
                 .with_hint("another run may have begun; run the same command again")
         })
-    }
-
-    /// Autovacuum begins on a table while it is filled, reads it beside the load, and holds it when its
-    /// indexes are to be built: these wait until the server looks for deadlocks, a second later. It
-    /// passes over a table of which somebody has this lock. The transaction has no snapshot, so it keeps
-    /// nothing else from being cleaned up.
-    fn keep_still(&mut self, tables: &[&Table]) {
-        let schemas = Schemas { application: &self.session.schema, ledger: &self.ledger_schema };
-        let names: Vec<String> = tables.iter().map(|table| schemas.table(table)).collect();
-        let client = &mut self.session.client;
-        let locked = (|| {
-            let there = "SELECT coalesce(string_agg(name, ', '), '') FROM unnest($1::text[]) name
-                         WHERE to_regclass(name) IS NOT NULL";
-            let there: String = client.query_one(there, &[&names])?.get(0);
-            client.batch_execute(&format!("BEGIN; LOCK TABLE {there} IN SHARE UPDATE EXCLUSIVE MODE NOWAIT"))
-        })();
-        self.keeps_still = true;
-        if let Err(error) = locked {
-            tracing::debug!(%error, "the server may clean up tables while they are filled");
-            self.let_go();
-        }
-    }
-
-    fn let_go(&mut self) {
-        if std::mem::take(&mut self.keeps_still) {
-            // The lock on the database is the session's, not this transaction's. A connection that
-            // is lost is noticed by the next check.
-            let _ = self.session.client.batch_execute("ROLLBACK");
-        }
     }
 }
 
