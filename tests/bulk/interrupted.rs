@@ -117,3 +117,46 @@ fn nobody_else_writes_while_rows_are_loaded() {
     assert_eq!(world.migrate(&[]).code, 0);
     world.execute("UPDATE users SET name = 'x'; DELETE FROM messages; TRUNCATE messages");
 }
+
+#[test]
+fn autovacuum_stays_away_until_everything_is_back() {
+    let world = World::postgres();
+    world.seed();
+    assert_eq!(world.run(&["schema", "apply"]).code, 0);
+    // What somebody said of a table is neither changed nor forgotten.
+    world.execute(
+        "ALTER TABLE messages SET (fillfactor = 90); \
+         ALTER TABLE chat_sessions SET (autovacuum_enabled = true, autovacuum_vacuum_cost_limit = 100); \
+         ALTER TABLE users SET (toast.autovacuum_enabled = false)",
+    );
+    let options = |world: &World| {
+        world.values(
+            "SELECT relname || ' ' || coalesce(array_to_string(reloptions, ','), '-') FROM pg_class \
+             WHERE relkind = 'r' AND relname IN ('users', 'messages', 'chat_sessions', 'documents', 'residue') ORDER BY 1",
+        )
+    };
+    let own = "autovacuum_enabled=true,autovacuum_vacuum_cost_limit=100";
+    let before = [&format!("chat_sessions {own}"), "documents -", "messages fillfactor=90", "residue -", "users -"]
+        .map(str::to_owned);
+    assert_eq!(options(&world), before);
+    let whole = shape(&world);
+    let held_back = world.hold("chat_sessions/c1.json");
+    let running = world.start_migrate(&BULK);
+    until("the load", || world.value("SELECT count(*) FROM ledger.documents") == "3");
+    assert_eq!(
+        options(&world),
+        [
+            &format!("chat_sessions {own}"),
+            "documents autovacuum_enabled=off",
+            "messages fillfactor=90,autovacuum_enabled=off",
+            "residue autovacuum_enabled=off",
+            "users autovacuum_enabled=off",
+        ]
+    );
+    running.signal("KILL");
+    assert_eq!(running.wait().code, 137);
+    held_back.release();
+    assert_eq!(world.migrate(&BULK).code, 0);
+    assert_eq!(options(&world), before);
+    assert_shape(&world, &whole, "after a load was killed and went on");
+}
