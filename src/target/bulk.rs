@@ -22,11 +22,12 @@ pub trait BulkSession: Connection {
     /// What is wrong with the connection rather than with the tables.
     fn set_aside(&mut self, wanted: &SetAside) -> Result<Outcome, TargetError>;
 
-    /// Takes one step and forgets it, in one transaction.
+    /// Takes one step and forgets it, in one transaction. `side_by_side`: how many connections do so
+    /// at the same time.
     ///
     /// # Errors
     /// [`TargetErrorKind::Data`] if rows stand in the way; [`Self::in_the_way`] finds them.
-    fn put_back(&mut self, piece: &Piece) -> Result<(), TargetError>;
+    fn put_back(&mut self, piece: &Piece, side_by_side: usize) -> Result<(), TargetError>;
 
     /// How much space each of these tables takes, in bytes.
     fn sizes(&mut self, tables: &[&str]) -> Result<Vec<u64>, TargetError>;
@@ -96,7 +97,7 @@ pub enum Step {
     Check,
     /// The planner learns what the rows are like.
     Statistics,
-    /// Others may write again.
+    /// Others may come back: whoever writes, and autovacuum.
     Guard,
     /// The catalogue is compared.
     Catalogue,

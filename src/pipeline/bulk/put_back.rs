@@ -117,7 +117,7 @@ fn take(
     let sizes = sessions[0].sizes(&tables)?;
     let mut sized: Vec<(u64, Piece)> = sizes.into_iter().zip(pieces).collect();
     sized.sort_by_key(|(size, piece)| (piece.step, std::cmp::Reverse(*size), piece.position));
-    let queue: Mutex<VecDeque<Piece>> = Mutex::new(sized.into_iter().map(|(_, piece)| piece).collect());
+    let queue = Mutex::new(Queue { left: sized.into_iter().map(|(_, piece)| piece).collect(), at_work: Vec::new() });
     let refused = Mutex::new(Refused::new());
     let busy = if steps.iter().all(|step| step.is_parallel()) { sessions.len() } else { 1 };
     let result = crew::run(|crew| {
@@ -149,6 +149,31 @@ fn take(
     }
 }
 
+/// What is left of some steps.
+struct Queue {
+    left: VecDeque<Piece>,
+    /// Tables of which a step is being taken that another one of the same table would wait for.
+    at_work: Vec<String>,
+}
+
+impl Queue {
+    /// The first that need not wait for another one, or just the first.
+    fn next(&mut self) -> Option<Piece> {
+        let free = self.left.iter().position(|piece| !self.at_work.contains(&piece.table));
+        let piece = self.left.remove(free.unwrap_or(0))?;
+        if piece.step != Step::Index {
+            self.at_work.push(piece.table.clone());
+        }
+        Some(piece)
+    }
+
+    fn done(&mut self, piece: &Piece) {
+        if let Some(at) = self.at_work.iter().position(|table| *table == piece.table) {
+            self.at_work.swap_remove(at);
+        }
+    }
+}
+
 fn check_lock(work: &PutBack, lock: &mut Box<dyn Lock>) -> Result<(), PutBackError> {
     let Err(lost) = lock.check() else { return Ok(()) };
     Ok(lock_again(work.target, work.holder, &Stop::new(), lock, lost)?)
@@ -157,15 +182,17 @@ fn check_lock(work: &PutBack, lock: &mut Box<dyn Lock>) -> Result<(), PutBackErr
 fn build(
     work: &PutBack,
     session: &mut Box<dyn BulkSession>,
-    queue: &Mutex<VecDeque<Piece>>,
+    queue: &Mutex<Queue>,
     refused: &Mutex<Refused>,
     halt: &Halt,
 ) -> Result<(), PutBackError> {
     while !halt.is_set() {
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         let Some(piece) = next else { break };
         let begin = std::time::Instant::now();
-        match put_back_one(work, session, &piece) {
+        let result = put_back_one(work, session, &piece);
+        queue.lock().unwrap_or_else(PoisonError::into_inner).done(&piece);
+        match result {
             Ok(()) => {
                 let milliseconds = Duration::as_millis(&begin.elapsed());
                 tracing::debug!(step = piece.step.name(), name = %piece.name, milliseconds, "put back");
@@ -186,7 +213,7 @@ fn put_back_one(work: &PutBack, session: &mut Box<dyn BulkSession>, piece: &Piec
         if !std::mem::take(&mut first) && !is_left(&mut **session, piece.position)? {
             return Ok(());
         }
-        session.put_back(piece)
+        session.put_back(piece, work.sessions)
     })
 }
 

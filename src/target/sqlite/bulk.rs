@@ -121,7 +121,7 @@ impl BulkSession for SqliteConnection {
         }
     }
 
-    fn put_back(&mut self, piece: &Piece) -> Result<(), TargetError> {
+    fn put_back(&mut self, piece: &Piece, _side_by_side: usize) -> Result<(), TargetError> {
         self.whole(|connection| connection.build(piece))
     }
 

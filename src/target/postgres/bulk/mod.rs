@@ -38,6 +38,12 @@ const BUILD_MEMORY: &str = "
                       || 'kB', true)
     FROM pg_settings m, pg_settings c WHERE m.name = 'maintenance_work_mem' AND c.name = 'effective_cache_size'";
 
+/// Workers for one build are no help where builds go side by side: they want the same cores, and what
+/// they sort has to be put together. Where somebody has chosen their number, it stands.
+const NO_WORKERS: &str = "
+    SELECT set_config(name, '0', true) FROM pg_settings
+    WHERE name = 'max_parallel_maintenance_workers' AND source = 'default'";
+
 /// A table that something is set aside of.
 struct Wanted {
     oid: Oid,
@@ -202,7 +208,7 @@ impl BulkSession for PgConnection {
         }))
     }
 
-    fn put_back(&mut self, piece: &Piece) -> Result<(), TargetError> {
+    fn put_back(&mut self, piece: &Piece, side_by_side: usize) -> Result<(), TargetError> {
         let context = || match piece.step {
             Step::Statistics => format!("cannot analyze {}", piece.table),
             _ => format!("cannot put `{}` of {} back", piece.name, piece.table),
@@ -212,6 +218,9 @@ impl BulkSession for PgConnection {
                 let client = &mut session.client;
                 if piece.step.is_parallel() {
                     client.query(BUILD_MEMORY, &[])?;
+                    if side_by_side > 1 {
+                        client.query(NO_WORKERS, &[])?;
+                    }
                 } else {
                     client.batch_execute(&format!("SET LOCAL lock_timeout = '{}ms'", LOCK_TIMEOUT.as_millis()))?;
                 }
@@ -259,7 +268,7 @@ impl BulkSession for PgConnection {
                 "cannot set up the transaction",
             )?;
             for piece in rest.iter().filter(|piece| piece.step == Step::Guard) {
-                connection.execute(&piece.definition, "cannot let others write to the tables again")?;
+                connection.execute(&piece.definition, "cannot let others back to the tables")?;
             }
             for piece in rest.iter().filter(|piece| piece.step == Step::Catalogue) {
                 let differences = connection.run(
