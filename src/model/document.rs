@@ -54,6 +54,11 @@ pub enum Phase {
 impl Phase {
     pub const ALL: [Phase; 3] = [Phase::Users, Phase::Memory, Phase::Rest];
 
+    /// The one after it.
+    pub fn next(self) -> Option<Phase> {
+        Phase::ALL.into_iter().skip_while(|phase| *phase != self).nth(1)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Phase::Users => "users",

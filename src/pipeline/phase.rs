@@ -217,6 +217,11 @@ fn walk(
     if open && !chunk.is_empty() {
         let _ = chunks.send(chunk);
     }
+    drop(chunks);
+    // Others still read and write what was found.
+    if let (true, Some(next)) = (open, phase.next()) {
+        with_meaning(job.format, |meaning| walker.go_ahead(meaning, next));
+    }
     Ok(())
 }
 
@@ -234,12 +239,9 @@ pub fn walk_phase(
     walker: &mut Walker,
     each: &mut dyn FnMut(Met) -> ControlFlow<()>,
 ) -> Result<(), WalkError> {
-    let classify = |path: &_| format.classify(path);
-    let phase_of_directory = |path: &_| format.phase_of_directory(path);
-    let meaning = Meaning { classify: &classify, phase_of_directory: &phase_of_directory };
     // Where some documents are named, nothing else exists for the run.
     let everything = !options.is_narrowed();
-    walker.walk(&meaning, phase, &mut |found| match found {
+    let mut sort = |found| match found {
         Found::Document(document) if !options.kinds.contains(&document.kind) => {
             let layout = not_asked_for(document.kind);
             let (files, bytes) = (document.files.len() as u64, document.bytes());
@@ -265,7 +267,14 @@ pub fn walk_phase(
         Found::Warning(warning) => {
             each(Met::Other { files: 0, bytes: 0, note: Box::new(move |account| account.warning(warning)) })
         }
-    })
+    };
+    with_meaning(format, |meaning| walker.walk(meaning, phase, &mut sort))
+}
+
+fn with_meaning<T>(format: &dyn Format, work: impl FnOnce(&Meaning) -> T) -> T {
+    let classify = |path: &_| format.classify(path);
+    let phase_of_directory = |path: &_| format.phase_of_directory(path);
+    work(&Meaning { classify: &classify, phase_of_directory: &phase_of_directory })
 }
 
 fn not_asked_for(kind: &DocumentKind) -> String {

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, FileType, Metadata};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -43,10 +44,54 @@ impl Kind {
     }
 }
 
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub name: Box<OsStr>,
-    pub kind: Kind,
+/// The names in a directory, of which there may be a million: one piece of memory for all of them, not
+/// one for each.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    /// One name behind the other, as they were listed.
+    names: Vec<u8>,
+    /// In the order of the bytes of the names.
+    spans: Vec<Span>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    begin: usize,
+    length: u32,
+    kind: Kind,
+}
+
+impl Entries {
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    pub fn name(&self, at: usize) -> &OsStr {
+        OsStr::from_bytes(self.spans[at].of(&self.names))
+    }
+
+    pub fn kind(&self, at: usize) -> Kind {
+        self.spans[at].kind
+    }
+
+    fn push(&mut self, name: &OsStr, kind: Kind) {
+        let length = u32::try_from(name.len()).expect("no system has names of 4 GiB");
+        self.spans.push(Span { begin: self.names.len(), length, kind });
+        self.names.extend_from_slice(name.as_bytes());
+    }
+
+    fn sort(&mut self) {
+        let Entries { names, spans } = self;
+        spans.sort_unstable_by(|a, b| a.of(names).cmp(b.of(names)));
+        names.shrink_to_fit();
+        spans.shrink_to_fit();
+    }
+}
+
+impl Span {
+    fn of(self, names: &[u8]) -> &[u8] {
+        &names[self.begin..self.begin + self.length as usize]
+    }
 }
 
 /// By which a directory is known whatever path leads to it.
@@ -73,8 +118,7 @@ pub(super) struct ListOptions<'a> {
 #[derive(Debug)]
 pub(super) struct Listing {
     pub identity: Identity,
-    /// In the order of the bytes of their names.
-    pub entries: Vec<Entry>,
+    pub entries: Entries,
     /// Set when the listing broke off.
     pub failure: Option<io::Error>,
 }
@@ -85,7 +129,7 @@ pub(super) fn list(directory: &Path, options: &ListOptions) -> io::Result<Listin
         return Err(io::ErrorKind::NotADirectory.into());
     }
     let identity = Identity::of(&metadata);
-    let mut listing = Listing { identity, entries: Vec::new(), failure: None };
+    let mut listing = Listing { identity, entries: Entries::default(), failure: None };
     for item in WalkDir::new(directory).min_depth(1).max_depth(1) {
         let (name, kind) = match item {
             Ok(item) => (item.file_name().to_owned(), Kind::of(item.file_type())),
@@ -104,10 +148,10 @@ pub(super) fn list(directory: &Path, options: &ListOptions) -> io::Result<Listin
             kind => kind,
         };
         if kind.is_directory() || !options.directories_only {
-            listing.entries.push(Entry { name: name.into_boxed_os_str(), kind });
+            listing.entries.push(&name, kind);
         }
     }
-    listing.entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    listing.entries.sort();
     Ok(listing)
 }
 

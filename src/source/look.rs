@@ -11,19 +11,22 @@ use rayon::prelude::*;
 use crate::model::{Class, Document, FileRole, Instant, RelPath, SourceFile};
 
 use super::found::{FileProblem, Found, Subject, Warning, WarningKind, NO_ROLE, SPECIAL_FILE, SYMBOLIC_LINK};
-use super::list::{Entry, Kind};
-use super::pair::{Claim, Pairs};
+use super::list::{Entries, Kind};
+use super::pair::{Claim, Claims, Pairs};
 use super::shape::shape_of;
 
 /// Below this many files, waking other threads costs more than they save.
 const ALONE: usize = 32;
+
+/// How many files' claims are held at once as they are found, before they are packed.
+const CLAIMED: usize = 16 * 1024;
 
 /// A directory whose files are looked at.
 pub(super) struct Look<'a> {
     /// Without links in it.
     pub root: &'a Path,
     pub directory: &'a RelPath,
-    pub entries: &'a [Entry],
+    pub entries: &'a Entries,
     pub follow_links: bool,
     pub classify: &'a (dyn Fn(&RelPath) -> Class + Sync),
 }
@@ -31,7 +34,12 @@ pub(super) struct Look<'a> {
 impl Look<'_> {
     /// Which files belong together, by their names and, where the names do not say, their shapes.
     pub fn pair(&self) -> Pairs {
-        Pairs::new(self.each(0..self.entries.len(), |at| self.claim(at)))
+        let mut claims = Claims::with_capacity(self.entries.len());
+        for begin in (0..self.entries.len()).step_by(CLAIMED) {
+            let end = self.entries.len().min(begin + CLAIMED);
+            claims.extend(self.each(begin..end, |at| self.claim(at)));
+        }
+        Pairs::new(claims)
     }
 
     /// What the files in `range` are, in order: documents at the place of their first file.
@@ -49,7 +57,7 @@ impl Look<'_> {
     }
 
     fn path(&self, at: usize) -> RelPath {
-        RelPath::new(self.directory.as_path().join(&*self.entries[at].name))
+        RelPath::new(self.directory.as_path().join(self.entries.name(at)))
     }
 
     fn absolute(&self, path: &RelPath) -> PathBuf {
@@ -57,7 +65,7 @@ impl Look<'_> {
     }
 
     fn claim(&self, at: usize) -> Option<Claim> {
-        if !matches!(self.entries[at].kind, Kind::File | Kind::LinkedFile) {
+        if !matches!(self.entries.kind(at), Kind::File | Kind::LinkedFile) {
             return None;
         }
         let path = self.path(at);
@@ -91,7 +99,7 @@ impl Look<'_> {
 
     /// Under which name a file that is in no document is counted.
     fn layout(&self, at: usize) -> &'static str {
-        match self.entries[at].kind {
+        match self.entries.kind(at) {
             Kind::Link | Kind::Loop => SYMBOLIC_LINK,
             Kind::Special => SPECIAL_FILE,
             _ => match (self.classify)(&self.path(at)) {
@@ -103,7 +111,7 @@ impl Look<'_> {
 
     /// Size and time of the file at `at`, and what there is to warn of.
     fn file(&self, at: usize, role: FileRole, found: &mut Vec<Found>) -> Result<SourceFile, FileProblem> {
-        let (path, listed) = (self.path(at), self.entries[at].kind);
+        let (path, listed) = (self.path(at), self.entries.kind(at));
         let absolute = self.absolute(&path);
         let problem = |error| FileProblem::new(path.clone(), Subject::File, error);
         let metadata = self.metadata(&absolute, listed).map_err(problem)?;

@@ -52,35 +52,86 @@ impl Claim {
     }
 }
 
+/// The claims of a directory's files, in path order. There may be a million: roles are numbers.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    documents: Vec<Uuid>,
+    /// Indexes into `known`, or [`NO_CLAIM`].
+    roles: Vec<u8>,
+    known: Vec<FileRole>,
+}
+
+/// A file in no document.
+const NO_CLAIM: u8 = u8::MAX;
+
+impl Claims {
+    pub fn with_capacity(files: usize) -> Claims {
+        Claims { documents: Vec::with_capacity(files), roles: Vec::with_capacity(files), known: Vec::new() }
+    }
+
+    fn get(&self, at: usize) -> Option<Claim> {
+        let role = *self.known.get(usize::from(self.roles[at]))?;
+        Some(Claim { document: self.documents[at], role })
+    }
+
+    fn number(&mut self, role: FileRole) -> u8 {
+        let at = self.known.iter().position(|known| *known == role).unwrap_or_else(|| {
+            self.known.push(role);
+            self.known.len() - 1
+        });
+        u8::try_from(at).ok().filter(|number| *number != NO_CLAIM).expect("a format has a handful of roles")
+    }
+}
+
+impl Extend<Option<Claim>> for Claims {
+    fn extend<I: IntoIterator<Item = Option<Claim>>>(&mut self, claims: I) {
+        for claim in claims {
+            let role = claim.map_or(NO_CLAIM, |claim| self.number(claim.role));
+            self.documents.push(claim.map_or(Uuid::nil(), |claim| claim.document));
+            self.roles.push(role);
+        }
+    }
+}
+
 /// No further file. A directory of more files than this would not fit into memory by far.
 const END: u32 = u32::MAX;
 
 /// The files of a directory as chains: each document's first file leads to the others, in order.
+#[derive(Debug, Default)]
 pub(super) struct Pairs {
-    claims: Vec<Option<Claim>>,
+    claims: Claims,
     next: Vec<u32>,
     leads: Vec<bool>,
 }
 
 impl Pairs {
-    /// `claims` in path order; `None` for what is in no document and stands for itself.
-    pub fn new(claims: Vec<Option<Claim>>) -> Pairs {
-        let (next, leads) = (vec![END; claims.len()], vec![true; claims.len()]);
+    /// A file without a claim is in no document and stands for itself.
+    pub fn new(claims: Claims) -> Pairs {
+        let files = claims.documents.len();
+        let (next, leads) = (vec![END; files], vec![true; files]);
         let mut pairs = Pairs { claims, next, leads };
-        let mut order: Vec<(Uuid, u32)> =
-            pairs.claims.iter().zip(0..).filter_map(|(claim, at)| claim.map(|claim| (claim.document, at))).collect();
-        order.sort_unstable();
-        for group in order.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
-            pairs.link(group);
+        let document = |pairs: &Pairs, at: u32| pairs.claims.documents[at as usize];
+        let mut order: Vec<u32> =
+            pairs.claims.roles.iter().zip(0..).filter(|(role, _)| **role != NO_CLAIM).map(|(_, at)| at).collect();
+        order.sort_unstable_by_key(|at| (document(&pairs, *at), *at));
+        let mut rest = &order[..];
+        while let [first, ..] = rest {
+            let wanted = document(&pairs, *first);
+            let count = rest.iter().take_while(|at| document(&pairs, **at) == wanted).count();
+            let group;
+            (group, rest) = rest.split_at(count);
+            if count > 1 {
+                pairs.link(group);
+            }
         }
         pairs
     }
 
     /// Links the files of one (kind, key): each to the first chain that lacks its role.
-    fn link(&mut self, group: &[(Uuid, u32)]) {
+    fn link(&mut self, group: &[u32]) {
         let mut chains: Vec<Vec<(FileRole, u32)>> = Vec::new();
-        for &(_, at) in group {
-            let Some(role) = self.claims[at as usize].map(|claim| claim.role) else { continue };
+        for &at in group {
+            let Some(Claim { role, .. }) = self.claims.get(at as usize) else { continue };
             match chains.iter_mut().find(|chain| chain.iter().all(|(taken, _)| *taken != role)) {
                 Some(chain) => {
                     let last = chain[chain.len() - 1].1;
@@ -95,7 +146,7 @@ impl Pairs {
 
     /// What the file claims; `None` if it is in no document.
     pub fn claim(&self, at: usize) -> Option<Claim> {
-        self.claims[at]
+        self.claims.get(at)
     }
 
     /// Whether the file is the first of its document.
@@ -118,7 +169,10 @@ mod tests {
     }
 
     fn chains(claims: &[Option<Claim>]) -> Vec<Vec<usize>> {
-        let pairs = Pairs::new(claims.to_vec());
+        let mut packed = Claims::default();
+        packed.extend(claims.iter().copied());
+        assert!((0..claims.len()).all(|at| packed.get(at) == claims[at]));
+        let pairs = Pairs::new(packed);
         (0..claims.len()).filter(|at| pairs.leads(*at)).map(|at| pairs.chain(at).collect()).collect()
     }
 

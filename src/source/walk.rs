@@ -15,7 +15,7 @@ use walkdir::WalkDir;
 use crate::model::{Class, Phase, RelPath};
 
 use super::found::{FileProblem, Found, Subject};
-use super::list::{list, Entry, Identity, Kind, ListOptions};
+use super::list::{list, Entries, Identity, Kind, ListOptions};
 use super::look::Look;
 use super::pair::Pairs;
 
@@ -77,6 +77,17 @@ pub struct Walker {
     /// Without links in it.
     root: PathBuf,
     reported: HashSet<RelPath>,
+    ahead: Option<Way>,
+}
+
+/// How far the walk of a phase has come.
+#[derive(Debug)]
+struct Way {
+    phase: Phase,
+    /// The directories on the way down.
+    frames: Vec<Frame>,
+    /// What was met and not yet handed on.
+    found: Vec<Found>,
 }
 
 impl Walker {
@@ -86,7 +97,7 @@ impl Walker {
         let root = fs::canonicalize(&options.root)
             .and_then(|root| fs::read_dir(&root).map(|_| root))
             .map_err(|error| WalkError::new(&options.root, error))?;
-        Ok(Walker { options, root, reported: HashSet::new() })
+        Ok(Walker { options, root, reported: HashSet::new(), ahead: None })
     }
 
     /// Calls `each` for what the directories of `phase` hold, in path order (a document stands at
@@ -104,28 +115,63 @@ impl Walker {
         phase: Phase,
         each: &mut dyn FnMut(Found) -> ControlFlow<()>,
     ) -> Result<(), WalkError> {
-        let top = self.enter(RelPath::new(""), Kind::Directory, meaning, phase, &[]);
-        let (top, broken) = top.map_err(|error| WalkError::new(&self.options.root, error))?;
-        if self.report(RelPath::new(""), broken, each).is_break() {
-            return Ok(());
-        }
-        let mut way = vec![top];
-        while let Some(frame) = way.last_mut() {
-            let flow = match frame.next() {
-                Step::Leave => {
-                    way.pop();
-                    ControlFlow::Continue(())
-                }
-                Step::Files(range) => {
-                    self.look(frame, meaning).describe(range, &frame.pairs).into_iter().try_for_each(&mut *each)
-                }
-                Step::Directory(at) => self.descend(&mut way, at, meaning, phase, each),
-            };
-            if flow.is_break() {
-                break;
-            }
+        let Way { mut frames, found, .. } = match self.ahead.take().filter(|way| way.phase == phase) {
+            Some(way) => way,
+            None => self.begin(meaning, phase)?,
+        };
+        let mut flow = found.into_iter().try_for_each(&mut *each);
+        while flow.is_continue() && !frames.is_empty() {
+            flow = self.step(&mut frames, meaning, phase, each);
         }
         Ok(())
+    }
+
+    /// Goes ahead to the phase's first files: their directory is listed, and who belongs with whom is
+    /// known when [`Walker::walk`] comes there. For a thread that has nothing else to do meanwhile.
+    pub fn go_ahead(&mut self, meaning: &Meaning, phase: Phase) {
+        // What is wrong with the root is wrong when the walk comes, too.
+        let Ok(mut way) = self.begin(meaning, phase) else { return };
+        while way.frames.last().is_some_and(|frame| !frame.is_at_files()) {
+            let found = &mut way.found;
+            let keep = &mut |met| {
+                found.push(met);
+                ControlFlow::Continue(())
+            };
+            // Nothing breaks it off.
+            let _ = self.step(&mut way.frames, meaning, phase, keep);
+        }
+        self.ahead = Some(way);
+    }
+
+    fn begin(&mut self, meaning: &Meaning, phase: Phase) -> Result<Way, WalkError> {
+        let top = self.enter(RelPath::new(""), Kind::Directory, meaning, phase, &[]);
+        let (top, broken) = top.map_err(|error| WalkError::new(&self.options.root, error))?;
+        let mut found = Vec::new();
+        let _ = self.report(RelPath::new(""), broken, &mut |met| {
+            found.push(met);
+            ControlFlow::Continue(())
+        });
+        Ok(Way { phase, frames: vec![top], found })
+    }
+
+    fn step(
+        &mut self,
+        way: &mut Vec<Frame>,
+        meaning: &Meaning,
+        phase: Phase,
+        each: &mut dyn FnMut(Found) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Some(frame) = way.last_mut() else { return ControlFlow::Continue(()) };
+        match frame.next() {
+            Step::Leave => {
+                way.pop();
+                ControlFlow::Continue(())
+            }
+            Step::Files(range) => {
+                self.look(frame, meaning).describe(range, &frame.pairs).into_iter().try_for_each(&mut *each)
+            }
+            Step::Directory(at) => self.descend(way, at, meaning, phase, each),
+        }
     }
 
     /// Enters the directory at position `at` of the last frame.
@@ -138,8 +184,8 @@ impl Walker {
         each: &mut dyn FnMut(Found) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let Some(frame) = way.last() else { return ControlFlow::Continue(()) };
-        let kind = frame.entries[at].kind;
-        let path = RelPath::new(frame.directory.as_path().join(&*frame.entries[at].name));
+        let kind = frame.entries.kind(at);
+        let path = RelPath::new(frame.directory.as_path().join(frame.entries.name(at)));
         if frame.own && kind == Kind::LinkedDirectory {
             let outside = self.look(frame, meaning).outside(&self.root.join(path.as_path()), &path);
             outside.into_iter().try_for_each(&mut *each)?;
@@ -176,7 +222,7 @@ impl Walker {
             own,
             identity: listing.identity,
             entries: listing.entries,
-            pairs: Pairs::new(Vec::new()),
+            pairs: Pairs::default(),
             at: 0,
         };
         if own {
@@ -211,12 +257,13 @@ impl Walker {
 }
 
 /// A directory on the way down.
+#[derive(Debug)]
 struct Frame {
     directory: RelPath,
     /// Its files belong to the phase; else `entries` holds directories only.
     own: bool,
     identity: Identity,
-    entries: Vec<Entry>,
+    entries: Entries,
     pairs: Pairs,
     /// The next entry.
     at: usize,
@@ -230,14 +277,18 @@ enum Step {
 }
 
 impl Frame {
+    fn is_at_files(&self) -> bool {
+        self.at < self.entries.len() && !self.entries.kind(self.at).is_directory()
+    }
+
     fn next(&mut self) -> Step {
         let begin = self.at;
-        let rest = &self.entries[begin..];
-        let files = rest.iter().take(CHUNK).take_while(|entry| !entry.kind.is_directory()).count();
+        let end = self.entries.len().min(begin + CHUNK);
+        let files = (begin..end).take_while(|at| !self.entries.kind(*at).is_directory()).count();
         self.at += files.max(1);
-        match rest {
-            [] => Step::Leave,
-            _ if files == 0 => Step::Directory(begin),
+        match files {
+            _ if begin >= end => Step::Leave,
+            0 => Step::Directory(begin),
             _ => Step::Files(begin..begin + files),
         }
     }
