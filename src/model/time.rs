@@ -67,10 +67,27 @@ impl Instant {
     /// The fixed width that SQLite stores and sorts: `2025-11-28T10:15:30.000000Z`.
     pub fn to_fixed(self) -> String {
         let c = self.civil();
-        format!(
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
-            c.year, c.month, c.day, c.hour, c.minute, c.second, c.micros
-        )
+        let Some(year) = u32::try_from(c.year).ok().filter(|year| *year <= 9999) else {
+            // What only a database can hold.
+            let (year, month, day, hour, minute) = (c.year, c.month, c.day, c.hour, c.minute);
+            return format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}.{:06}Z", c.second, c.micros);
+        };
+        // Digit by digit, because every time of every row comes by here.
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        let mut put = |end: usize, digits: usize, mut number: u32| {
+            for at in (end - digits..end).rev() {
+                text[at] = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        };
+        put(4, 4, year);
+        put(7, 2, c.month.into());
+        put(10, 2, c.day.into());
+        put(13, 2, c.hour.into());
+        put(16, 2, c.minute.into());
+        put(19, 2, c.second.into());
+        put(26, 6, c.micros);
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// The inverse of [`Instant::to_fixed`]; `None` for any other spelling.

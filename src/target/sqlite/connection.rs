@@ -25,6 +25,10 @@ use super::values::{json_list, read, read_key, Param};
 /// Pages kept in memory, in KiB; sorting and batches spill to disk beyond it.
 pub const CACHE_KIB: i64 = 16 * 1024;
 
+/// How many pages a load's log may hold before they go into the file, 256 MiB. Ids come in no order, so
+/// the pages of the keys' indexes are written again and again: into the file once for many commits.
+const LOG_PAGES: i64 = 64 * 1024;
+
 /// One statement a table and verb, with room for the ledger's.
 pub const CACHED_STATEMENTS: usize = 64;
 
@@ -78,6 +82,11 @@ impl SqliteConnection {
         reader::begin(&db).map_err(|error| reader::cannot_read(path, error))?;
         let reads = Some(Reads { path: path.to_owned(), way, patience });
         Ok(SqliteConnection { db, levels: vec![Level::Sound], reads, migration: None, patience })
+    }
+
+    /// Lets the builds of indexes sort in a thread of their own.
+    pub(super) fn sort_beside(&mut self) -> Result<(), TargetError> {
+        self.execute("cannot set up the connection", "PRAGMA threads = 1")
     }
 
     pub(super) fn may_write(&self, context: &str) -> Result<(), TargetError> {
@@ -195,7 +204,11 @@ fn configure(db: &rusqlite::Connection, durability: Durability, patience: Durati
         Durability::Relaxed if journal == "wal" => "normal",
         Durability::Relaxed | Durability::Full => "full",
     };
-    db.pragma_update(None, "synchronous", synchronous)
+    db.pragma_update(None, "synchronous", synchronous)?;
+    if durability == Durability::Relaxed {
+        db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    }
+    Ok(())
 }
 
 fn pragma_is(db: &rusqlite::Connection, pragma: &str, expected: &str) -> bool {

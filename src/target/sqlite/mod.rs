@@ -143,7 +143,9 @@ impl Target for SqliteTarget {
     fn bulk_session(&self) -> Result<Box<dyn BulkSession>, TargetError> {
         let path = file::locate(&self.path)?;
         file::create_private(&path)?;
-        Ok(Box::new(patiently(|| SqliteConnection::open(&path, Durability::Full, BUSY_TIMEOUT))?))
+        let mut session = patiently(|| SqliteConnection::open(&path, Durability::Full, BUSY_TIMEOUT))?;
+        session.sort_beside()?;
+        Ok(Box::new(session))
     }
 
     /// Nobody is kept out of a file.

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use rusqlite::types::{ToSql, ToSqlOutput, Type, ValueRef};
+use uuid::fmt::Hyphenated;
 use uuid::Uuid;
 
 use crate::json;
@@ -29,14 +30,17 @@ impl ToSql for Param<'_> {
         let refuse = |error: ValueError| Err(rusqlite::Error::ToSqlConversionFailure(Box::new(error)));
         Ok(match self.0 {
             Value::Null => ToSqlOutput::Borrowed(ValueRef::Null),
-            Value::Text(text) | Value::Json(text) => match text.contains('\0') {
+            Value::Text(text) | Value::Json(text) => match memchr::memchr(0, text.as_bytes()).is_some() {
                 true => return refuse(ValueError::Nul),
                 false => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             },
             Value::Bytes(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
             Value::Int(number) => ToSqlOutput::from(*number),
             Value::Bool(flag) => ToSqlOutput::from(*flag),
-            Value::Uuid(id) => ToSqlOutput::from(id.hyphenated().to_string()),
+            Value::Uuid(id) => {
+                let mut text = [0; Hyphenated::LENGTH];
+                ToSqlOutput::from(String::from(id.hyphenated().encode_lower(&mut text)))
+            }
             Value::Time(instant) => ToSqlOutput::from(instant.to_fixed()),
             Value::Inet(address) => ToSqlOutput::from(address.to_string()),
             Value::Reference(_) => return refuse(ValueError::Unresolved),
