@@ -111,6 +111,8 @@ pub(super) struct ListOptions<'a> {
     pub follow_links: bool,
     /// Leave out all names but those of directories.
     pub directories_only: bool,
+    /// Do not list at all: there was no directory in it before, and nothing else is asked for.
+    pub is_known_leaf: bool,
     /// The directories on the way down to this one; a followed link to one of them is a loop.
     pub ancestors: &'a [Identity],
 }
@@ -119,6 +121,8 @@ pub(super) struct ListOptions<'a> {
 pub(super) struct Listing {
     pub identity: Identity,
     pub entries: Entries,
+    /// How many names there are, those left out among them, of which none is a directory's; zero if one is.
+    pub names_of_leaf: usize,
     /// Set when the listing broke off.
     pub failure: Option<io::Error>,
 }
@@ -129,7 +133,11 @@ pub(super) fn list(directory: &Path, options: &ListOptions) -> io::Result<Listin
         return Err(io::ErrorKind::NotADirectory.into());
     }
     let identity = Identity::of(&metadata);
-    let mut listing = Listing { identity, entries: Entries::default(), failure: None };
+    let mut listing = Listing { identity, entries: Entries::default(), names_of_leaf: 0, failure: None };
+    if options.is_known_leaf {
+        return Ok(listing);
+    }
+    let (mut names, mut is_leaf) = (0, true);
     for item in WalkDir::new(directory).min_depth(1).max_depth(1) {
         let (name, kind) = match item {
             Ok(item) => (item.file_name().to_owned(), Kind::of(item.file_type())),
@@ -147,10 +155,13 @@ pub(super) fn list(directory: &Path, options: &ListOptions) -> io::Result<Listin
             Kind::Link if options.follow_links => followed(&directory.join(&name), identity, options.ancestors),
             kind => kind,
         };
+        names += 1;
+        is_leaf &= !kind.is_directory();
         if kind.is_directory() || !options.directories_only {
             listing.entries.push(&name, kind);
         }
     }
+    listing.names_of_leaf = if is_leaf && listing.failure.is_none() { names } else { 0 };
     listing.entries.sort();
     Ok(listing)
 }

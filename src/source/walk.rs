@@ -1,8 +1,9 @@
 //! The walk over the source, one phase at a time, in path order.
 //!
-//! Every phase lists every directory, because only the names tell what is below; files are looked
-//! at only in the phase of their directory. Beside the names in the directories on the way down
-//! (of all but the current one's phase: the names of directories only), nothing is held.
+//! Every phase lists every directory, because only the names tell what is below (but for large ones in
+//! which an earlier phase saw no directory); files are looked at only in the phase of their directory.
+//! Beside the names in the directories on the way down (of all but the current one's phase: the names
+//! of directories only), nothing is held.
 
 use std::collections::HashSet;
 use std::fs;
@@ -77,8 +78,13 @@ pub struct Walker {
     /// Without links in it.
     root: PathBuf,
     reported: HashSet<RelPath>,
+    /// Large directories without directories in them: phases that do not own their files need no list.
+    leaves: HashSet<RelPath>,
     ahead: Option<Way>,
 }
+
+/// Listing fewer names is done sooner than said.
+const LARGE: usize = 256;
 
 /// How far the walk of a phase has come.
 #[derive(Debug)]
@@ -97,7 +103,7 @@ impl Walker {
         let root = fs::canonicalize(&options.root)
             .and_then(|root| fs::read_dir(&root).map(|_| root))
             .map_err(|error| WalkError::new(&options.root, error))?;
-        Ok(Walker { options, root, reported: HashSet::new(), ahead: None })
+        Ok(Walker { options, root, reported: HashSet::new(), leaves: HashSet::new(), ahead: None })
     }
 
     /// Calls `each` for what the directories of `phase` hold, in path order (a document stands at
@@ -202,7 +208,7 @@ impl Walker {
 
     /// Lists a directory; with the error that broke the listing off, if one did.
     fn enter(
-        &self,
+        &mut self,
         directory: RelPath,
         kind: Kind,
         meaning: &Meaning,
@@ -214,9 +220,13 @@ impl Walker {
             linked: kind == Kind::LinkedDirectory,
             follow_links: self.options.follow_links,
             directories_only: !own,
+            is_known_leaf: !own && self.leaves.contains(&directory),
             ancestors,
         };
         let listing = list(&self.root.join(directory.as_path()), &options)?;
+        if listing.names_of_leaf >= LARGE {
+            self.leaves.insert(directory.clone());
+        }
         let mut frame = Frame {
             directory,
             own,

@@ -207,8 +207,7 @@ impl Ready {
 
     fn build(&self, sessions: &mut [Psql]) -> Result<(), BenchError> {
         // As `migrate` does: with builds side by side, workers for each only cost (decision 11).
-        let prepare =
-            format!("SET maintenance_work_mem = '{BUILD_MEMORY}'; SET max_parallel_maintenance_workers = 0;");
+        let prepare = format!("SET maintenance_work_mem = '{BUILD_MEMORY}'; SET max_parallel_maintenance_workers = 0;");
         sessions.iter_mut().try_for_each(|session| session.run(&prepare).map(drop))?;
         let (keys, others): (Vec<&String>, Vec<&String>) = self.built.iter().partition(|it| is_foreign_key(it));
         let run = |statements: Vec<&String>| statements.into_iter().map(|it| Job::Run(format!("{it};"))).collect();
