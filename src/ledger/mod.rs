@@ -103,9 +103,7 @@ impl LedgerDocument {
 
     /// The paths with the times at which the files were changed last.
     pub fn times(&self) -> Vec<(String, Option<Instant>)> {
-        let Ok(serde_json::Value::Array(files)) = serde_json::from_str(&self.files) else { return Vec::new() };
-        let time = |file: &serde_json::Value| file["modified"].as_str().and_then(Instant::from_fixed);
-        files.iter().filter_map(|file| Some((file["path"].as_str()?.to_owned(), time(file)))).collect()
+        times(&self.files)
     }
 
     /// How many notes have this code.
@@ -113,6 +111,37 @@ impl LedgerDocument {
         let notes = self.notes.as_deref().map(serde_json::from_str);
         let Some(Ok(serde_json::Value::Array(notes))) = notes else { return 0 };
         notes.iter().filter(|note| note["code"] == code).count()
+    }
+}
+
+/// What a run asks of each document before it reads it. The row's seal is not recomputed: that is a good
+/// part of the work, and whether a file is to be loaded is not for the seal to say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fingerprint {
+    pub id: Uuid,
+    /// `None` if somebody put something else in its place.
+    pub digest: Option<[u8; 32]>,
+    pub base_time: Instant,
+    /// As [`LedgerDocument::times`] gives them.
+    pub files: Vec<(String, Option<Instant>)>,
+    pub is_unsealed: bool,
+}
+
+impl Fingerprint {
+    /// # Errors
+    /// If the ledger holds something that transload did not write.
+    fn from_row(row: &Row) -> Result<Fingerprint, TargetError> {
+        let v = &row.0;
+        let read = || {
+            Some(Fingerprint {
+                id: v[d::ID].as_uuid()?,
+                digest: v[d::DIGEST].as_bytes()?.try_into().ok(),
+                base_time: v[d::BASE_TIME].as_time()?,
+                files: times(v[d::FILES].as_text()?),
+                is_unsealed: v[d::SEAL] == Value::Null,
+            })
+        };
+        read().ok_or_else(|| foreign("documents"))
     }
 }
 
@@ -230,6 +259,23 @@ impl LedgerReject {
     }
 }
 
+/// Paths and times from `[{"path":..,"modified":..}]`.
+fn times(files: &str) -> Vec<(String, Option<Instant>)> {
+    #[derive(serde::Deserialize)]
+    struct File<'a> {
+        path: String,
+        #[serde(borrow)]
+        modified: std::borrow::Cow<'a, str>,
+    }
+    if let Ok(files) = serde_json::from_str::<Vec<File>>(files) {
+        return files.into_iter().map(|file| (file.path, Instant::from_fixed(&file.modified))).collect();
+    }
+    // Somebody's edit: what can be read of it.
+    let Ok(serde_json::Value::Array(files)) = serde_json::from_str(files) else { return Vec::new() };
+    let time = |file: &serde_json::Value| file["modified"].as_str().and_then(Instant::from_fixed);
+    files.iter().filter_map(|file| Some((file["path"].as_str()?.to_owned(), time(file)))).collect()
+}
+
 /// Paths from `[{"path":..}]` or `[".."]`.
 fn paths(files: &str) -> Vec<String> {
     let Ok(serde_json::Value::Array(files)) = serde_json::from_str(files) else { return Vec::new() };
@@ -252,6 +298,11 @@ pub fn unpack_ids(bytes: &[u8]) -> impl Iterator<Item = Uuid> + '_ {
 
 pub fn documents(connection: &mut dyn Connection, ids: &[Uuid]) -> Result<Vec<LedgerDocument>, TargetError> {
     documents_by(connection, d::ID, &uuids(ids))
+}
+
+pub fn fingerprints(connection: &mut dyn Connection, ids: &[Uuid]) -> Result<Vec<Fingerprint>, TargetError> {
+    let rows = select_all(connection, &DOCUMENTS, &Filter::In { column: d::ID, values: &uuids(ids) })?;
+    rows.iter().map(Fingerprint::from_row).collect()
 }
 
 /// The documents with one of the values in a column of the ledger's table.

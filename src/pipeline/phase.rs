@@ -31,7 +31,7 @@ use super::examine::{Examiner, Known, Seen};
 use super::item::{Item, Rejected};
 use super::options::Options;
 use super::write::{self, Env, Shared, WriteError};
-use crate::ledger::{self, LedgerDocument};
+use crate::ledger::{self, Fingerprint, LedgerDocument};
 
 /// Chunks that wait to be looked up, and to be read: one, so that the stage before is ahead.
 const CHUNKS_AHEAD: usize = 1;
@@ -361,13 +361,13 @@ fn known(job: &PhaseJob, chunk: &[Document]) -> Result<HashMap<Uuid, Known>, Tar
     let no_rejects = job.env.no_rejects;
     let (held, rejects) = write::retried(job.env, job.look_ups, Durability::Full, |connection| {
         let rejects = if no_rejects { Vec::new() } else { ledger::rejects(connection, &ids)? };
-        Ok((ledger::documents(connection, &ids)?, rejects))
+        Ok((ledger::fingerprints(connection, &ids)?, rejects))
     })?;
     let rejects: HashSet<Uuid> = rejects.into_iter().map(|held| held.document).collect();
-    let known = |held: LedgerDocument| {
-        let (files, rejected, unsealed) = (held.times(), rejects.contains(&held.id), held.seal == Seal::Missing);
-        let digest = Some(held.digest.try_into().ok()?);
-        Some((held.id, Known { digest, base_time: held.base_time, files, rejected, unsealed }))
+    let known = |held: Fingerprint| {
+        let Fingerprint { id, digest, base_time, files, is_unsealed: unsealed } = held;
+        let digest = Some(digest?);
+        Some((id, Known { digest, base_time, files, rejected: rejects.contains(&id), unsealed }))
     };
     Ok(held.into_iter().filter_map(known).collect())
 }
