@@ -106,10 +106,7 @@ impl Examiner<'_> {
             ControlFlow::Continue(())
         });
         match result {
-            Ok(decoded) => {
-                let encoded = parts.iter().any(|part| matches!(part, Ready::Encoded(_)));
-                Seen::Loaded(Box::new(Loaded::new(source, parts, decoded, encoded.then_some(reading))))
-            }
+            Ok(decoded) => Seen::Loaded(Box::new(Loaded::new(source, parts, decoded))),
             Err(Undecoded::Flaw(flaw)) => {
                 let reject = Box::new(source.reject(flaw));
                 Seen::Rejected { document: source.document, reject, standing: source.standing }

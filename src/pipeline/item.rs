@@ -48,8 +48,6 @@ pub struct Loaded {
     pub parts: Vec<Ready>,
     pub decoded: Decoded,
     pub slots: Vec<Slot>,
-    /// To decode it again if its rows are wanted after all; `None` if all of them are here.
-    pub reading: Option<Reading>,
 }
 
 /// A part on its way into the database.
@@ -93,7 +91,7 @@ pub struct Slot {
 }
 
 impl Loaded {
-    pub fn new(source: Source, parts: Vec<Ready>, decoded: Decoded, reading: Option<Reading>) -> Loaded {
+    pub fn new(source: Source, parts: Vec<Ready>, decoded: Decoded) -> Loaded {
         let mut slots = Vec::new();
         for (part, content) in parts.iter().enumerate() {
             if !has_references(content.table()) {
@@ -107,17 +105,21 @@ impl Loaded {
                 }
             }
         }
-        Loaded { source, parts, decoded, slots, reading }
+        Loaded { source, parts, decoded, slots }
     }
 
     pub fn rows(&self) -> usize {
         self.parts.iter().map(Ready::count).sum()
     }
 
+    /// Whether all rows are here; otherwise the files say them once more.
+    pub fn holds_rows(&self) -> bool {
+        self.parts.iter().all(|part| matches!(part, Ready::Plain(_)))
+    }
+
     /// Bytes that are held for it.
     pub fn weight(&self) -> usize {
-        let read = self.reading.as_ref().map_or(0, |reading| usize::try_from(reading.bytes()).unwrap_or(usize::MAX));
-        self.parts.iter().map(Ready::weight).sum::<usize>().saturating_add(read)
+        self.parts.iter().map(Ready::weight).sum()
     }
 }
 

@@ -163,7 +163,7 @@ fn finish_large(examiner: &Examiner, seen: Seen) -> Seen {
     match result {
         Ok(decoded) => {
             let parts = outline.into_iter().map(Ready::Plain).collect();
-            Seen::Loaded(Box::new(Loaded { source, parts, decoded, slots: Vec::new(), reading: None }))
+            Seen::Loaded(Box::new(Loaded { source, parts, decoded, slots: Vec::new() }))
         }
         Err(Undecoded::Flaw(flaw)) => {
             let reject = Box::new(source.reject(flaw));

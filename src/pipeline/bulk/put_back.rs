@@ -252,3 +252,40 @@ impl Taken {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece(position: i64, step: Step, table: &str) -> Piece {
+        let (table, name, definition) = (table.to_owned(), format!("{position}"), String::new());
+        Piece { position, run: Uuid::nil(), step, table, name, definition, search: None }
+    }
+
+    fn positions(queue: &mut Queue, count: usize) -> Vec<i64> {
+        (0..count).map(|_| queue.next().expect("there is one left").position).collect()
+    }
+
+    #[test]
+    fn steps_of_one_table_do_not_wait_for_each_other_while_others_are_left() {
+        let check = piece(1, Step::Check, "messages");
+        let left = [
+            check.clone(),
+            piece(2, Step::Statistics, "messages"),
+            piece(3, Step::Statistics, "users"),
+            piece(4, Step::Statistics, "messages"),
+        ];
+        let mut queue = Queue { left: left.into(), at_work: Vec::new() };
+        assert_eq!(positions(&mut queue, 3), [1, 3, 2]);
+        queue.done(&check);
+        assert_eq!(positions(&mut queue, 1), [4]);
+        assert!(queue.next().is_none());
+    }
+
+    #[test]
+    fn builds_on_one_table_go_side_by_side() {
+        let left = [piece(1, Step::Index, "a"), piece(2, Step::Index, "a"), piece(3, Step::Index, "b")];
+        let mut queue = Queue { left: left.into(), at_work: Vec::new() };
+        assert_eq!(positions(&mut queue, 3), [1, 2, 3]);
+    }
+}
