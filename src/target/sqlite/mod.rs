@@ -84,7 +84,7 @@ impl Target for SqliteTarget {
             max_writers: 1,
             // Ids come in no order, so each commit writes nearly every page of the keys' indexes that it
             // touches anew, to the log and later to the file.
-            bulk_unit: 10,
+            bulk_unit: 6,
         }
     }
 
