@@ -16,7 +16,7 @@ const GIVE_BACK_MILLISECONDS: std::ffi::c_long = 50;
 
 /// `verify` fills and empties the same memory once a batch. To give it back to the system in between,
 /// and to have it zeroed and mapped anew each time, is a tenth of its work. Of others the memory is given
-/// back sooner than the allocator would by itself (a second): a run holds a fifth less, at no cost that
+/// back sooner than the allocator would by itself (a second): a run holds a tenth less, at no cost that
 /// stands out.
 fn set_delay_of_giving_back(keep: bool) {
     // SAFETY: an option takes effect for what is freed from now on; there is nothing to be kept to but
