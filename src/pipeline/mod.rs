@@ -10,6 +10,7 @@ mod bulk;
 mod claims;
 mod examine;
 mod export_rejects;
+mod first_look;
 mod item;
 pub mod memory;
 mod options;

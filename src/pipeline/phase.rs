@@ -220,9 +220,14 @@ fn walk(
     drop(chunks);
     // Others still read and write what was found.
     if let (true, Some(next)) = (open, phase.next()) {
-        with_meaning(job.format, |meaning| walker.go_ahead(meaning, next));
+        go_ahead(job.format, walker, next);
     }
     Ok(())
+}
+
+/// Has the phase's first files listed, for a thread that has nothing else to do.
+pub fn go_ahead(format: &dyn Format, walker: &mut Walker, phase: Phase) {
+    with_meaning(format, |meaning| walker.go_ahead(meaning, phase));
 }
 
 /// A document that the run is to look at, or something that only has to be accounted for.

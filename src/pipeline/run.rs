@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::exec::crew;
 use crate::exec::{CrewError, Latencies, Progress, Quantiles, Signal, Snapshot, Stop};
 use crate::format::Format;
 use crate::model::ledger::{documents, rejects, DOCUMENTS, REJECTS, RUNS};
@@ -27,8 +28,9 @@ use super::account::Account;
 use super::bulk::{self, Choice, ChooseError, Chosen, Holds, PutBack, PutBackError, Taken};
 use super::claims::{Claims, Keys};
 use super::examine::Examiner;
+use super::first_look::has_documents;
 use super::options::{Mode, Options};
-use super::phase::{self, walk_phase, Met, PhaseError, PhaseJob};
+use super::phase::{self, PhaseError, PhaseJob};
 use super::reject_files::RejectFiles;
 use super::removed::settle_removed;
 use super::repair::saved::SavedRows;
@@ -111,7 +113,7 @@ pub enum RunError {
 pub fn migrate(job: &Job) -> Result<Report, RunError> {
     let begun = std::time::Instant::now();
     let mut walker = Walker::new(WalkOptions { root: job.source.to_owned(), follow_links: job.options.follow_links })?;
-    if !has_documents(job.format, job.options, &mut walker)? {
+    if !has_documents(job)? {
         return Err(RunError::NothingKnown { source_path: job.source.to_owned() });
     }
     let rehearsal = match job.options.mode {
@@ -121,7 +123,18 @@ pub fn migrate(job: &Job) -> Result<Report, RunError> {
     let target = rehearsal.as_deref().unwrap_or(job.target);
     let started = Instant::now();
     let mut lock = target.lock(&Holder { name: job.holder.to_owned(), since: started })?;
-    let mut run = Run::open(job, target, started, &mut lock)?;
+    let opened = crew::run(|crew| {
+        // The database takes its time to answer, and large directories to be listed.
+        crew.spawn("walk", || {
+            phase::go_ahead(job.format, &mut walker, Phase::Users);
+            Ok(())
+        });
+        Run::open(job, target, started, &mut lock)
+    });
+    let mut run = opened.map_err(|error| match error {
+        CrewError::Failed(error) => error,
+        other => RunError::Broken(other.into()),
+    })?;
     let result = run.go(&mut walker, &mut lock);
     let closed = run.close(&result);
     let mut report = match (result, closed) {
@@ -131,24 +144,6 @@ pub fn migrate(job: &Job) -> Result<Report, RunError> {
     };
     report.seconds = begun.elapsed().as_secs_f64();
     Ok(report)
-}
-
-/// Whether there is anything to load at all.
-fn has_documents(format: &'static dyn Format, options: &Options, walker: &mut Walker) -> Result<bool, WalkError> {
-    let mut found = options.is_narrowed();
-    for phase in Phase::ALL {
-        if found {
-            break;
-        }
-        walk_phase(format, options, phase, walker, &mut |met| match met {
-            Met::Document(_) => {
-                found = true;
-                std::ops::ControlFlow::Break(())
-            }
-            Met::Other { .. } => std::ops::ControlFlow::Continue(()),
-        })?;
-    }
-    Ok(found)
 }
 
 /// A run with its connections.

@@ -1,13 +1,11 @@
 //! The names in one directory, in order, and what kind of thing each is.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, FileType, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-
-use walkdir::WalkDir;
 
 /// What the listing says a name is. It may have become something else when its turn comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,19 +136,24 @@ pub(super) fn list(directory: &Path, options: &ListOptions) -> io::Result<Listin
         return Ok(listing);
     }
     let (mut names, mut is_leaf) = (0, true);
-    for item in WalkDir::new(directory).min_depth(1).max_depth(1) {
-        let (name, kind) = match item {
-            Ok(item) => (item.file_name().to_owned(), Kind::of(item.file_type())),
-            Err(error) => match nameless(error, directory) {
-                // Some file systems do not tell the type, and asking for it failed: the look at
-                // the file itself will say why.
-                Ok(name) => (name, Kind::File),
-                Err(error) => {
-                    listing.failure.get_or_insert(error);
-                    continue;
-                }
-            },
+    let items = match fs::read_dir(directory) {
+        Ok(items) => Some(items),
+        Err(error) => {
+            listing.failure = Some(error);
+            None
+        }
+    };
+    for item in items.into_iter().flatten() {
+        let item = match item {
+            Ok(item) => item,
+            Err(error) => {
+                listing.failure.get_or_insert(error);
+                continue;
+            }
         };
+        // Some file systems do not tell the type, and asking for it may fail: the look at the file itself
+        // will say why.
+        let (name, kind) = (item.file_name(), item.file_type().map_or(Kind::File, Kind::of));
         let kind = match kind {
             Kind::Link if options.follow_links => followed(&directory.join(&name), identity, options.ancestors),
             kind => kind,
@@ -164,15 +167,6 @@ pub(super) fn list(directory: &Path, options: &ListOptions) -> io::Result<Listin
     listing.names_of_leaf = if is_leaf && listing.failure.is_none() { names } else { 0 };
     listing.entries.sort();
     Ok(listing)
-}
-
-/// The name that an error is about, or the error if it is about the directory.
-fn nameless(error: walkdir::Error, directory: &Path) -> Result<OsString, io::Error> {
-    let name = error.path().filter(|path| *path != directory).and_then(Path::file_name).map(OsStr::to_owned);
-    match name {
-        Some(name) => Ok(name),
-        None => Err(error.into_io_error().unwrap_or_else(|| io::Error::other("the listing broke off"))),
-    }
 }
 
 /// What a link that is to be followed leads to.

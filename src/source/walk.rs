@@ -11,8 +11,6 @@ use std::io;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
-
 use crate::model::{Class, Phase, RelPath};
 
 use super::found::{FileProblem, Found, Subject};
@@ -76,7 +74,7 @@ impl WalkError {
 pub struct Walker {
     options: WalkOptions,
     /// Without links in it.
-    root: PathBuf,
+    pub(super) root: PathBuf,
     reported: HashSet<RelPath>,
     /// Large directories without directories in them: phases that do not own their files need no list.
     leaves: HashSet<RelPath>,
@@ -302,59 +300,4 @@ impl Frame {
             _ => Step::Files(begin..begin + files),
         }
     }
-}
-
-/// Up to so many files, each is asked for its size.
-const MEASURED: u64 = 4096;
-/// Of those after them, every so-manieth is, and stands for the others: asking costs as much as
-/// opening, and who waits for a million files can do with an estimate.
-const SAMPLE: u64 = 16;
-
-/// How much there is, for the total of a progress bar.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Count {
-    /// As many as the phases of a walk give together, as long as nothing changes.
-    pub files: u64,
-    /// An estimate where there are many files.
-    pub bytes: u64,
-}
-
-/// Counts files and bytes; `None` if `stopped` said so before the end.
-pub fn count(options: &WalkOptions, stopped: &dyn Fn() -> bool) -> Result<Option<Count>, WalkError> {
-    let root = Walker::new(options.clone())?.root;
-    let mut count = Count::default();
-    for item in WalkDir::new(root).min_depth(1).follow_links(options.follow_links) {
-        if stopped() {
-            return Ok(None);
-        }
-        match item {
-            Ok(item) if item.file_type().is_dir() => {}
-            Ok(item) => {
-                count.files += 1;
-                let weight = if count.files <= MEASURED { 1 } else { SAMPLE };
-                if item.file_type().is_file() && count.files % weight == 0 {
-                    count.bytes += item.metadata().map_or(0, |metadata| metadata.len()) * weight;
-                }
-            }
-            // A loop, a directory that cannot be listed: the walk gives each as one file, too.
-            Err(_) => count.files += 1,
-        }
-    }
-    Ok(Some(count))
-}
-
-/// Whether there are so many files, or so many bytes; looks no further than it must.
-pub fn has_at_least(options: &WalkOptions, files: u64, bytes: u64) -> Result<bool, WalkError> {
-    let root = Walker::new(options.clone())?.root;
-    let mut seen = Count::default();
-    for item in WalkDir::new(root).min_depth(1).follow_links(options.follow_links).into_iter().flatten() {
-        if item.file_type().is_file() {
-            seen.files += 1;
-            seen.bytes += item.metadata().map_or(0, |metadata| metadata.len());
-        }
-        if seen.files >= files || seen.bytes >= bytes {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

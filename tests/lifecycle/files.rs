@@ -111,6 +111,25 @@ fn loops_of_links_do_no_harm(world: &World) {
     assert_eq!(world.migrate(&["--follow-links"]).summary()["documents"]["unchanged"], 7);
 }
 
+/// A path longer than a path may be: not even root lists what is there.
+fn a_directory_that_cannot_be_listed_is_told_wherever_it_stands(world: &World) {
+    world.seed();
+    for top in ["api", "zzz"] {
+        let piece = |top: &str| [vec![top.to_owned()], vec!["d".repeat(200); 12]].concat().join("/");
+        let (upper, lower) = (world.source().join(piece(top)), world.source().join(piece("lower")));
+        fs::create_dir_all(&upper).expect("made");
+        fs::create_dir_all(lower).expect("made");
+        fs::rename(world.source().join("lower"), upper.join("lower")).expect("moved");
+    }
+    let run = world.migrate(&[]);
+    assert_eq!((run.code, &run.summary()["files"]["unreadable"]), (1, &json!(2)));
+    let findings = run.findings();
+    assert!(
+        findings[0].starts_with("unreadable api/ddd") && findings[1].starts_with("unreadable zzz/ddd"),
+        "{findings:?}"
+    );
+}
+
 fn a_file_that_stays_locked_is_unreadable(world: &World) {
     world.seed();
     let held = world.hold("chat_sessions/c1.json");
@@ -145,6 +164,7 @@ on_every_target!(
     a_scan_warns_of_what_is_open_to_all_and_of_links,
     links_are_followed_when_that_is_asked_for,
     loops_of_links_do_no_harm,
+    a_directory_that_cannot_be_listed_is_told_wherever_it_stands,
     a_file_that_stays_locked_is_unreadable,
     a_file_that_is_written_meanwhile_is_read_when_it_is_whole,
 );
