@@ -1,7 +1,7 @@
 //! One phase of a run: all its threads and channels, made and joined in one place.
 //!
 //! ```text
-//! walk --chunks--> look up --chunks--> read (rayon within a chunk) --batches--> write-1, write-2, ...
+//! walk --chunks--> look up --chunks--> read (rayon within a chunk) --chunks--> cut --batches--> write-1, ...
 //! ```
 //!
 //! The reader takes one chunk at a time, so documents keep their path order on the way to the
@@ -106,7 +106,10 @@ pub fn run(
         }
         let (looked_up, looked_up_in) = bounded(CHUNKS_AHEAD);
         crew.spawn("look up", move || look_up(job, chunks_in, looked_up));
-        crew.spawn("read", move || read(job, claims, looked_up_in, batches));
+        // None waits between the two: a chunk that was read is held by one of them.
+        let (examined, examined_in) = bounded(0);
+        crew.spawn("read", move || read(job, looked_up_in, examined));
+        crew.spawn("cut", move || cut(job, claims, examined_in, batches));
         for (number, connection) in writers.iter().enumerate() {
             let (batches_in, working) = (batches_in.clone(), working.clone());
             crew.spawn(format!("write-{}", number + 1), move || {
@@ -306,16 +309,12 @@ fn look_up(job: &PhaseJob, chunks: Receiver<Vec<Document>>, looked_up: Sender<Lo
     Ok(())
 }
 
-/// Reads, recognises and decodes chunk by chunk, and cuts batches.
-fn read(
-    job: &PhaseJob,
-    claims: &mut Claims,
-    chunks: Receiver<LookedUp>,
-    batches: Sender<Vec<Item>>,
-) -> Result<(), PhaseError> {
-    // A repair is a transaction of its own.
-    let batch_rows = if job.env.repairs.is_some() { 1 } else { job.options.batch_rows };
-    let mut batcher = Batcher::new(batch_rows, job.options.batch_bytes);
+/// What reading a chunk's documents made of them, in their order, and those whose rows in the ledger have no
+/// seal yet.
+type Examined = (Vec<Seen>, Vec<Uuid>);
+
+/// Reads, recognises and decodes chunk by chunk, on all cores.
+fn read(job: &PhaseJob, chunks: Receiver<LookedUp>, examined: Sender<Examined>) -> Result<(), PhaseError> {
     for (chunk, known) in chunks {
         if job.stop.requested().is_some() {
             break;
@@ -328,14 +327,30 @@ fn read(
             })
             .collect();
         let is_unsealed = |id: &Uuid| known.get(id).is_some_and(|known| known.unsealed);
-        let unsealed: Vec<Uuid> = seen
-            .iter()
-            .filter_map(|seen| match seen {
-                Seen::Unchanged { document, .. } => Some(document.id).filter(is_unsealed),
-                Seen::Touched(source) => Some(source.document.id).filter(is_unsealed),
-                _ => None,
-            })
-            .collect();
+        let unsealed = seen.iter().filter_map(|seen| match seen {
+            Seen::Unchanged { document, .. } => Some(document.id).filter(is_unsealed),
+            Seen::Touched(source) => Some(source.document.id).filter(is_unsealed),
+            _ => None,
+        });
+        let unsealed = unsealed.collect();
+        if examined.send((seen, unsealed)).is_err() {
+            break; // Whoever sorts is gone and knows why.
+        }
+    }
+    Ok(())
+}
+
+/// Accounts for what need not be written, and cuts the rest into batches, while the next chunk is read.
+fn cut(
+    job: &PhaseJob,
+    claims: &mut Claims,
+    examined: Receiver<Examined>,
+    batches: Sender<Vec<Item>>,
+) -> Result<(), PhaseError> {
+    // A repair is a transaction of its own.
+    let batch_rows = if job.env.repairs.is_some() { 1 } else { job.options.batch_rows };
+    let mut batcher = Batcher::new(batch_rows, job.options.batch_bytes);
+    for (seen, unsealed) in examined {
         if !unsealed.is_empty() {
             write::retried(job.env, job.look_ups, Durability::Full, |connection| write::seal(connection, &unsealed))?;
         }
