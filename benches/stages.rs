@@ -22,7 +22,7 @@ use transload::schema;
 use transload::source::{read, FileContent, Found, Meaning, ReadOptions, Reading, WalkOptions, Walker};
 use transload::target::postgres::{Parameters, PostgresOptions, PostgresTarget};
 use transload::target::sqlite::SqliteTarget;
-use transload::target::{Durability, Target};
+use transload::target::{Durability, Filter, Target};
 
 const RECORDS: u64 = 10_000;
 
@@ -166,7 +166,7 @@ fn write(group: &mut BenchmarkGroup<WallTime>, parts: &[Part]) {
                     count += 1;
                     ControlFlow::Continue(())
                 };
-                connection.scan(&MESSAGES, &[0], each).expect("it can be read");
+                connection.scan(&MESSAGES, &[0], &Filter::All, each).expect("it can be read");
                 assert!(count >= RECORDS, "{count} messages");
             }
             took

@@ -1103,7 +1103,7 @@ fn a_replica_is_read() {
     for reader in &mut readers {
         let mut seen = 0;
         reader
-            .scan(&USERS, &[0], &mut |_| {
+            .scan(&USERS, &[0], &Filter::All, &mut |_| {
                 seen += 1;
                 ControlFlow::Continue(())
             })

@@ -196,7 +196,7 @@ fn each_unknown(
         new.sort_unstable();
         Ok(if new.is_empty() { ControlFlow::Continue(()) } else { take(new) })
     };
-    walk.scan(table, &[column], &mut |values| {
+    walk.scan(table, &[column], &Filter::All, &mut |values| {
         ids.extend(values[0].as_uuid());
         if ids.len() < MOST_IDS {
             return ControlFlow::Continue(());

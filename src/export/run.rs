@@ -11,7 +11,7 @@ use crate::exec::{crew, CrewError};
 use crate::ledger::{self, unpack_ids};
 use crate::model::ledger::{residue as r, RESIDUE};
 use crate::model::{Anchor, Instant, Table};
-use crate::target::{Connection, TargetError};
+use crate::target::{Connection, Filter, TargetError};
 
 use super::account::{NotExported, Report};
 use super::plan::{Chunk, Homes, Planner};
@@ -114,7 +114,7 @@ fn count_rows(settings: &Settings, connection: &mut dyn Connection, report: &mut
             continue;
         }
         let mut rows = 0;
-        connection.scan(table, &[0], &mut |_| {
+        connection.scan(table, &[0], &Filter::All, &mut |_| {
             rows += 1;
             ControlFlow::Continue(())
         })?;
@@ -136,13 +136,13 @@ fn unknown(connection: &mut dyn Connection, table: &Table, rows: u64) -> Result<
     for pass in 0..passes {
         let is_next = |id: &Uuid| id.as_u128() % passes == pass;
         let mut named: HashSet<Uuid> = HashSet::new();
-        connection.scan(&RESIDUE, &[r::TABLE_NAME, r::ROW_IDS], &mut |values| {
+        connection.scan(&RESIDUE, &[r::TABLE_NAME, r::ROW_IDS], &Filter::All, &mut |values| {
             if values[0].as_text() == Some(table.name) {
                 named.extend(unpack_ids(values[1].as_bytes().unwrap_or_default()).filter(is_next));
             }
             ControlFlow::Continue(())
         })?;
-        connection.scan(table, &[0], &mut |values| {
+        connection.scan(table, &[0], &Filter::All, &mut |values| {
             found.extend(values[0].as_uuid().filter(|id| is_next(id) && !named.contains(id)));
             if found.len() < MOST_LISTED {
                 ControlFlow::Continue(())

@@ -3,6 +3,8 @@
 pub mod extent;
 pub mod resolve;
 
+use std::ops::ControlFlow;
+
 use uuid::Uuid;
 
 use crate::format::proof::{Held, HeldFile};
@@ -128,21 +130,52 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// # Errors
-    /// If the ledger holds something that transload did not write.
-    fn from_row(row: &Row) -> Result<Fingerprint, TargetError> {
-        let v = &row.0;
-        let read = || {
-            Some(Fingerprint {
-                id: v[d::ID].as_uuid()?,
-                digest: v[d::DIGEST].as_bytes()?.try_into().ok(),
-                base_time: v[d::BASE_TIME].as_time()?,
-                files: times(v[d::FILES].as_text()?),
-                is_unsealed: v[d::SEAL] == Value::Null,
-            })
-        };
-        read().ok_or_else(|| foreign("documents"))
+    const COLUMNS: [usize; 5] = [d::ID, d::DIGEST, d::BASE_TIME, d::FILES, d::SEAL];
+
+    /// `None` if the ledger holds something that transload did not write.
+    fn of(values: &[Value]) -> Option<Fingerprint> {
+        let [id, digest, base_time, files, seal] = values else { return None };
+        Some(Fingerprint {
+            id: id.as_uuid()?,
+            digest: digest.as_bytes()?.try_into().ok(),
+            base_time: base_time.as_time()?,
+            files: times(files.as_text()?),
+            is_unsealed: *seal == Value::Null,
+        })
     }
+}
+
+/// Where a document's files are, and no more: what it takes to find out whether they still are.
+#[derive(Clone, Copy, Debug)]
+pub struct Placed<'a> {
+    pub id: Uuid,
+    pub kind: &'a str,
+    files: &'a str,
+    pub is_unsealed: bool,
+}
+
+impl Placed<'_> {
+    /// As [`LedgerDocument::paths`].
+    pub fn paths(&self) -> Vec<String> {
+        paths(self.files)
+    }
+}
+
+/// All documents, in no particular order.
+///
+/// # Errors
+/// Given to `each` if the ledger holds something that transload did not write.
+pub fn scan_placed(
+    connection: &mut dyn Connection,
+    each: &mut dyn FnMut(Result<Placed, TargetError>) -> ControlFlow<()>,
+) -> Result<(), TargetError> {
+    connection.scan(&DOCUMENTS, &[d::ID, d::KIND, d::FILES, d::SEAL], &Filter::All, &mut |values| {
+        let placed = || {
+            let (id, kind, files) = (values[0].as_uuid()?, values[1].as_text()?, values[2].as_text()?);
+            Some(Placed { id, kind, files, is_unsealed: values[3] == Value::Null })
+        };
+        each(placed().ok_or_else(|| foreign("documents")))
+    })
 }
 
 /// A reject as the ledger knows it.
@@ -278,6 +311,13 @@ fn times(files: &str) -> Vec<(String, Option<Instant>)> {
 
 /// Paths from `[{"path":..}]` or `[".."]`.
 fn paths(files: &str) -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct File {
+        path: String,
+    }
+    if let Ok(files) = serde_json::from_str::<Vec<File>>(files) {
+        return files.into_iter().map(|file| file.path).collect();
+    }
     let Ok(serde_json::Value::Array(files)) = serde_json::from_str(files) else { return Vec::new() };
     let path = |file: &serde_json::Value| file.get("path").unwrap_or(file).as_str().map(str::to_owned);
     files.iter().filter_map(path).collect()
@@ -301,8 +341,22 @@ pub fn documents(connection: &mut dyn Connection, ids: &[Uuid]) -> Result<Vec<Le
 }
 
 pub fn fingerprints(connection: &mut dyn Connection, ids: &[Uuid]) -> Result<Vec<Fingerprint>, TargetError> {
-    let rows = select_all(connection, &DOCUMENTS, &Filter::In { column: d::ID, values: &uuids(ids) })?;
-    rows.iter().map(Fingerprint::from_row).collect()
+    let (mut found, mut odd) = (Vec::with_capacity(ids.len()), false);
+    let filter = Filter::In { column: d::ID, values: &uuids(ids) };
+    connection.scan(&DOCUMENTS, &Fingerprint::COLUMNS, &filter, &mut |values| match Fingerprint::of(values) {
+        Some(fingerprint) => {
+            found.push(fingerprint);
+            ControlFlow::Continue(())
+        }
+        None => {
+            odd = true;
+            ControlFlow::Break(())
+        }
+    })?;
+    match odd {
+        true => Err(foreign("documents")),
+        false => Ok(found),
+    }
 }
 
 /// The documents with one of the values in a column of the ledger's table.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::model::ledger::{documents as d, DOCUMENTS};
 use crate::model::DocumentKind;
-use crate::target::{Connection, TargetError};
+use crate::target::{Connection, Filter, TargetError};
 
 use super::examine::Seen;
 use super::item::{Source, Standing};
@@ -31,7 +31,7 @@ impl Present {
     /// The documents of these kinds that the ledger has.
     pub fn in_ledger(connection: &mut dyn Connection, kinds: &[&'static DocumentKind]) -> Result<Present, TargetError> {
         let mut present = Present::default();
-        connection.scan(&DOCUMENTS, &[d::ID, d::KIND], &mut |values| {
+        connection.scan(&DOCUMENTS, &[d::ID, d::KIND], &Filter::All, &mut |values| {
             let kind = values[1].as_text();
             if let Some(id) = values[0].as_uuid().filter(|_| kinds.iter().any(|asked| Some(asked.name) == kind)) {
                 present.add(id);

@@ -3,6 +3,7 @@
 //! They are reported and their rows stay; only `--prune` takes them out, and never rows that were
 //! edited since. A user that others refer to leaves a placeholder.
 
+use std::cmp::Reverse;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -10,11 +11,10 @@ use std::path::Path;
 use uuid::Uuid;
 
 use crate::format::Format;
-use crate::model::digest::Seal;
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{documents as d, rejects as r, residue, DOCUMENTS, REJECTS, RESIDUE};
 use crate::model::{ids, Class, Membership, RelPath, Row, Value};
-use crate::source::{shape_of, Shape};
+use crate::source::{shape_of, Names, Shape};
 use crate::target::{in_transaction, select_all, Connection, Filter, TargetError};
 
 use super::account::{Account, What};
@@ -38,28 +38,7 @@ pub fn settle_removed(
     if Present::in_ledger(connection, &options.kinds)? == account.present {
         return Ok(());
     }
-    let mut gone = Vec::new();
-    let mut odd = None;
-    connection.select(&DOCUMENTS, &Filter::All, &mut |row| match LedgerDocument::from_row(&row) {
-        Ok(document) => {
-            if let Some(kind) = options.kinds.iter().find(|kind| kind.name == document.kind) {
-                if !is_there(format, options, root, document.id, &document.paths()) {
-                    // What refers goes before what it refers to.
-                    gone.push((std::cmp::Reverse(kind.phase), document.id, document.seal == Seal::Missing));
-                }
-            }
-            ControlFlow::Continue(())
-        }
-        Err(error) => {
-            odd = Some(error);
-            ControlFlow::Break(())
-        }
-    })?;
-    if let Some(error) = odd {
-        return Err(error);
-    }
-    gone.sort();
-    for gone in gone.chunks(CHUNK) {
+    for gone in gone(format, options, root, connection)?.chunks(CHUNK) {
         let unsealed: Vec<Uuid> = gone.iter().filter(|(_, _, unsealed)| *unsealed).map(|(_, id, _)| *id).collect();
         if !unsealed.is_empty() {
             in_transaction(connection, |connection| seal(connection, &unsealed))?;
@@ -80,6 +59,46 @@ pub fn settle_removed(
         }
     }
     Ok(())
+}
+
+/// A document of the ledger whose files are all gone: its id, and whether its row has no seal. What refers
+/// comes before what it refers to.
+type Gone = (Reverse<Phase>, Uuid, bool);
+
+/// The documents of the run's kinds that are gone.
+fn gone(
+    format: &'static dyn Format,
+    options: &Options,
+    root: &Path,
+    connection: &mut dyn Connection,
+) -> Result<Vec<Gone>, TargetError> {
+    let mut names = Names::new(root);
+    let mut gone = Vec::new();
+    let mut odd = None;
+    ledger::scan_placed(connection, &mut |held| match held {
+        Ok(held) => {
+            let kind = options.kinds.iter().find(|kind| kind.name == held.kind);
+            let mut is_there = || {
+                let paths = held.paths().into_iter().map(|path| RelPath::from_text(&path));
+                is_there(format, options, root, held.id, paths.filter(|path| names.may_have(path)))
+            };
+            if let Some(kind) = kind.filter(|_| !is_there()) {
+                gone.push((Reverse(kind.phase), held.id, held.is_unsealed));
+            }
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            odd = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    match odd {
+        Some(error) => Err(error),
+        None => {
+            gone.sort_unstable();
+            Ok(gone)
+        }
+    }
 }
 
 fn prune(
@@ -171,7 +190,8 @@ fn forget_rejects(
     for reject in select_all(connection, &REJECTS, &Filter::All)? {
         let reject = LedgerReject::from_row(&reject)?;
         let asked_for = options.kinds.iter().any(|kind| kind.name == reject.kind);
-        if asked_for && !is_there(format, options, root, reject.document, &reject.paths()) {
+        let paths = reject.paths().into_iter().map(|path| RelPath::from_text(&path));
+        if asked_for && !is_there(format, options, root, reject.document, paths) {
             gone.push(Value::Uuid(reject.document));
         }
     }
@@ -183,8 +203,14 @@ fn forget_rejects(
 }
 
 /// Whether a document still has one of these files.
-fn is_there(format: &dyn Format, options: &Options, root: &Path, document: Uuid, paths: &[String]) -> bool {
-    paths.iter().map(|path| RelPath::from_text(path)).any(|path| {
+fn is_there(
+    format: &dyn Format,
+    options: &Options,
+    root: &Path,
+    document: Uuid,
+    mut paths: impl Iterator<Item = RelPath>,
+) -> bool {
+    paths.any(|path| {
         let absolute = root.join(path.as_path());
         match absolute.symlink_metadata() {
             Ok(_) => {}

@@ -235,12 +235,13 @@ pub trait Connection: Send {
         each: &mut dyn FnMut(Row) -> ControlFlow<()>,
     ) -> Result<(), TargetError>;
 
-    /// Calls `each` with these columns of every row, in the order in which they are named here.
+    /// Calls `each` with these columns of the rows, in the order in which they are named here.
     /// The rows come in no particular order, as fast as the database gives them.
     fn scan(
         &mut self,
         table: &Table,
         columns: &[usize],
+        filter: &Filter,
         each: &mut dyn FnMut(&[Value]) -> ControlFlow<()>,
     ) -> Result<(), TargetError>;
 

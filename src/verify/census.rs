@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::model::ledger::{documents as d, residue as r, DOCUMENTS, RESIDUE};
 use crate::model::Table;
-use crate::target::{Connection, TargetError};
+use crate::target::{Connection, Filter, TargetError};
 
 /// As many as keep a bucket of ten million rows at a few thousand.
 const BUCKETS: usize = 4096;
@@ -109,7 +109,7 @@ pub fn scan_ids(
     column: usize,
     each: &mut dyn FnMut(Uuid),
 ) -> Result<(), TargetError> {
-    connection.scan(table, &[column], &mut |values| {
+    connection.scan(table, &[column], &Filter::All, &mut |values| {
         values[0].as_uuid().into_iter().for_each(&mut *each);
         ControlFlow::Continue(())
     })
@@ -138,7 +138,7 @@ pub fn parts_without_document(connection: &mut dyn Connection) -> Result<Vec<Uui
 }
 
 fn each_first_part(connection: &mut dyn Connection, each: &mut dyn FnMut(Uuid)) -> Result<(), TargetError> {
-    connection.scan(&RESIDUE, &[r::DOCUMENT_ID, r::PART], &mut |values| {
+    connection.scan(&RESIDUE, &[r::DOCUMENT_ID, r::PART], &Filter::All, &mut |values| {
         if values[1].as_int() == Some(0) {
             values[0].as_uuid().into_iter().for_each(&mut *each);
         }

@@ -223,7 +223,7 @@ fn named_by_residue(connection: &mut dyn Connection, orphans: &[Orphan]) -> Resu
         return Ok(named);
     }
     let wanted: HashSet<Uuid> = orphans.iter().map(|orphan| orphan.id).collect();
-    connection.scan(&RESIDUE, &[r::ROW_IDS], &mut |values| {
+    connection.scan(&RESIDUE, &[r::ROW_IDS], &Filter::All, &mut |values| {
         let ids = unpack_ids(values[0].as_bytes().unwrap_or_default());
         named.extend(ids.filter(|id| wanted.contains(id)));
         ControlFlow::Continue(())

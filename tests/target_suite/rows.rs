@@ -245,7 +245,7 @@ pub fn a_scan_gives_the_columns_asked_for(target: &dyn Target) {
             found.push(values.to_vec());
             ControlFlow::Continue(())
         };
-        connection.scan(&MESSAGES, columns, each).unwrap();
+        connection.scan(&MESSAGES, columns, &Filter::All, each).unwrap();
         // The tests' ids are counted up.
         let at = columns.iter().position(|column| *column == 0).unwrap();
         found.sort_by_key(|values| values[at].as_uuid());
@@ -262,7 +262,7 @@ pub fn a_scan_gives_the_columns_asked_for(target: &dyn Target) {
         seen += 1;
         ControlFlow::Continue(())
     };
-    connection.scan(&USERS, &[0], each).unwrap();
+    connection.scan(&USERS, &[0], &Filter::All, each).unwrap();
     assert_eq!(seen, 0);
 }
 
@@ -279,7 +279,7 @@ pub fn a_scan_may_stop_early(target: &dyn Target) {
                 ControlFlow::Break(())
             }
         };
-        connection.scan(&USERS, &[0, 3], each).unwrap();
+        connection.scan(&USERS, &[0, 3], &Filter::All, each).unwrap();
         assert_eq!(seen, 3);
     }
     // The connection goes on as if nothing had happened.

@@ -61,7 +61,7 @@ pub fn take_out(
 /// Which documents have each of these rows; a document that is named itself has itself.
 fn owners(connection: &mut dyn Connection, wanted: &HashSet<Uuid>) -> Result<HashMap<Uuid, Vec<Uuid>>, TargetError> {
     let mut owners: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
-    connection.scan(&RESIDUE, &[r::DOCUMENT_ID, r::ROW_IDS], &mut |values| {
+    connection.scan(&RESIDUE, &[r::DOCUMENT_ID, r::ROW_IDS], &Filter::All, &mut |values| {
         let Some(document) = values[0].as_uuid() else { return ControlFlow::Continue(()) };
         if wanted.contains(&document) {
             owners.entry(document).or_default().push(document);

@@ -210,9 +210,10 @@ impl Connection for Keeping<'_, '_> {
         &mut self,
         table: &Table,
         columns: &[usize],
+        filter: &Filter,
         each: &mut dyn FnMut(&[Value]) -> ControlFlow<()>,
     ) -> Result<(), TargetError> {
-        self.inner.scan(table, columns, each)
+        self.inner.scan(table, columns, filter, each)
     }
 
     fn is_empty(&mut self, table: &Table) -> Result<bool, TargetError> {

@@ -74,7 +74,7 @@ impl<'a> Repairs<'a> {
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         if named.is_none() {
             let mut all = Vec::new();
-            connection.scan(&RESIDUE, &[r::ROW_IDS], &mut |values| {
+            connection.scan(&RESIDUE, &[r::ROW_IDS], &Filter::All, &mut |values| {
                 all.extend(unpack_ids(values[0].as_bytes().unwrap_or_default()).map(last_bytes));
                 ControlFlow::Continue(())
             })?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use fallible_iterator::FallibleIterator;
 use postgres::types::{to_sql_checked, IsNull, ToSql, Type};
+use postgres::RowIter;
 
 use super::errors::{of_statement, Failure};
 use super::pool::Lent;
@@ -289,10 +290,7 @@ impl Connection for PgConnection {
             || format!("cannot read rows of `{}`", table.name),
             |session, schemas| {
                 let statement = sql::select(&schemas.table(table), table, filter, order);
-                let lists = ValueList::of(table, filter)?;
-                let types: Vec<Type> = lists.iter().map(|list| list.array.clone()).collect();
-                let prepared = session.prepared(statement, &types)?;
-                let mut found = session.client.query_raw(&prepared, lists)?;
+                let mut found = filtered(session, statement, table, filter)?;
                 while let Some(row) = found.next()? {
                     if each(decode::row(table, &row)?).is_break() {
                         break;
@@ -307,14 +305,28 @@ impl Connection for PgConnection {
         &mut self,
         table: &Table,
         columns: &[usize],
+        filter: &Filter,
         each: &mut dyn FnMut(&[Value]) -> ControlFlow<()>,
     ) -> Result<(), TargetError> {
         self.run(
             || format!("cannot read rows of `{}`", table.name),
             |session, schemas| {
-                let query = sql::scan(&schemas.table(table), table, columns);
+                let query = sql::scan(&schemas.table(table), table, columns, filter);
                 let columns: Vec<_> = columns.iter().map(|at| &table.columns[*at]).collect();
-                copy::receive(session, &query, &columns, each)
+                if let Filter::All = filter {
+                    return copy::receive(session, &query, &columns, each);
+                }
+                // A COPY takes no parameters.
+                let mut values = Vec::with_capacity(columns.len());
+                let mut found = filtered(session, query, table, filter)?;
+                while let Some(row) = found.next()? {
+                    values.clear();
+                    decode::columns(columns.iter().copied(), &row, &mut values)?;
+                    if each(&values).is_break() {
+                        break;
+                    }
+                }
+                Ok(())
             },
         )
     }
@@ -418,6 +430,19 @@ impl PgConnection {
             _ => error,
         })
     }
+}
+
+/// What a query with this filter's condition finds.
+fn filtered<'a>(
+    session: &'a mut Session,
+    query: String,
+    table: &Table,
+    filter: &Filter,
+) -> Result<RowIter<'a>, Failure> {
+    let lists = ValueList::of(table, filter)?;
+    let types: Vec<Type> = lists.iter().map(|list| list.array.clone()).collect();
+    let prepared = session.prepared(query, &types)?;
+    Ok(session.client.query_raw(&prepared, lists)?)
 }
 
 fn none_open() -> TargetError {

@@ -38,7 +38,17 @@ impl<'a> FromSql<'a> for Raw<'a> {
 /// A row of the table, its columns selected in their order.
 pub fn row(table: &Table, found: &postgres::Row) -> Result<Row, DecodeError> {
     let mut values = Vec::with_capacity(table.columns.len());
-    for (at, column) in table.columns.iter().enumerate() {
+    columns(table.columns, found, &mut values)?;
+    Ok(Row(values))
+}
+
+/// Adds the values of these columns, selected in this order.
+pub fn columns<'a>(
+    columns: impl IntoIterator<Item = &'a Column>,
+    found: &postgres::Row,
+    values: &mut Vec<Value>,
+) -> Result<(), DecodeError> {
+    for (at, column) in columns.into_iter().enumerate() {
         let Raw(raw) = found.get(at);
         let actual = found.columns()[at].type_();
         values.push(match raw {
@@ -49,7 +59,7 @@ pub fn row(table: &Table, found: &postgres::Row) -> Result<Row, DecodeError> {
             }
         });
     }
-    Ok(Row(values))
+    Ok(())
 }
 
 /// Fails unless values of this type are values of the column's kind.

@@ -59,9 +59,9 @@ pub fn select(relation: &str, table: &Table, filter: &Filter, order: &[usize]) -
     format!("SELECT {} FROM {relation}{}{order}", columns(table), condition(table, filter))
 }
 
-pub fn scan(relation: &str, table: &Table, columns: &[usize]) -> String {
+pub fn scan(relation: &str, table: &Table, columns: &[usize], filter: &Filter) -> String {
     let columns = columns.iter().map(|at| quote(table.columns[*at].name)).collect::<Vec<_>>().join(", ");
-    format!("SELECT {columns} FROM {relation}")
+    format!("SELECT {columns} FROM {relation}{}", condition(table, filter))
 }
 
 pub fn copy_out(query: &str) -> String {

@@ -356,11 +356,13 @@ impl Connection for SqliteConnection {
         &mut self,
         table: &Table,
         columns: &[usize],
+        filter: &Filter,
         each: &mut dyn FnMut(&[Value]) -> ControlFlow<()>,
     ) -> Result<(), TargetError> {
-        let sql = format!("SELECT {} FROM {}", names(table, columns), quoted_name(table));
+        let sql = format!("SELECT {} FROM {}{}", names(table, columns), quoted_name(table), condition(table, filter));
         self.run(&format!("cannot read `{}`", table.name), |db| {
             let mut statement = db.prepare_cached(&sql)?;
+            bind_filter(&mut statement, filter)?;
             let mut rows = statement.raw_query();
             let mut values = Vec::with_capacity(columns.len());
             while let Some(row) = rows.next()? {
