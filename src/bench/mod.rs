@@ -34,6 +34,7 @@ use crate::exec::Stop;
 use crate::model::Instant;
 
 use cases::{OnPostgres, OnSqlite, Way};
+use floors::reading::bring_in;
 use psql::Access;
 use report::Rounds;
 use server::Server;
@@ -202,6 +203,7 @@ impl Bench<'_> {
                     return Err(BenchError::Stopped(signal));
                 }
                 (self.tell)(Told::Case { records, name: way.name, round, rounds });
+                bring_in(&way.tree.path)?;
                 let mut measured = (way.run)()?;
                 measured.bytes = measured.bytes.or(Some(way.tree.bytes));
                 case.add(measured);

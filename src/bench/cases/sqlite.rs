@@ -81,7 +81,11 @@ pub fn cases<'a>(made: &'a Prepared, verbs: &'a Verbs<'a>, trees: &'a Trees) -> 
         remove_database(&file);
         Ok(measured)
     });
-    ways.own("unchanged", "transload migrate once more", tree, || verbs.transload("migrate", &tree.path, &made.url));
+    ways.own("unchanged", "transload migrate once more", tree, || {
+        // The database's pages are as much in memory as the tree then.
+        verbs.transload("migrate", &tree.path, &made.url)?;
+        verbs.transload("migrate", &tree.path, &made.url)
+    });
     ways.own("changed", "the same after a tenth of the chats was edited", tree, || {
         verbs.changed(&tree.path, &made.url)
     });

@@ -12,6 +12,7 @@ use crate::bench::psql::{is_foreign_key, Access, Psql};
 use crate::bench::report::Measured;
 use crate::bench::scratch::Scratch;
 
+use super::reading::bring_in;
 use super::spread::{spread, Job};
 
 /// A table whose rows are loaded.
@@ -178,6 +179,9 @@ impl Ready {
         }
         // What another case left to be written is not this one's. Not everybody may ask for it.
         let _ = self.access.session(&self.admin)?.run("CHECKPOINT;");
+        for piece in self.pieces.iter().filter(|piece| piece.table.is_of(rows)) {
+            bring_in(&piece.file)?;
+        }
         let wal = self.access.wal_bytes(&self.admin);
         let begin = Instant::now();
         load(&mut sessions)?;

@@ -17,6 +17,8 @@ use crate::bench::error::BenchError;
 use crate::bench::measure;
 use crate::bench::report::Measured;
 
+use super::reading::bring_in;
+
 const TABLES: [&str; 4] = ["users", "chat_sessions", "messages", "user_memory"];
 
 /// The file that is loaded into, and the script.
@@ -124,10 +126,14 @@ impl Ready {
         Ok(Measured { seconds, rows: Some(rows), ..Measured::default() })
     }
 
-    /// Runs a script on a file; returns seconds.
+    /// Runs a script on a file; returns seconds. What the rows come from is in memory.
     fn run(&self, file: &Path, script: &str) -> Result<f64, BenchError> {
         let path = self.directory.join(SCRIPT);
         fs::write(&path, script).map_err(BenchError::file(&path))?;
+        let texts = TABLES.map(|table| self.directory.join(text_file(table)));
+        for input in texts.iter().chain([&self.source]).filter(|file| file.exists()) {
+            bring_in(input)?;
+        }
         let mut command = Command::new(&self.shell);
         command.current_dir(&self.directory).arg(file).arg(format!(".read {SCRIPT}"));
         let begin = Instant::now();
