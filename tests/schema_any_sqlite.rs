@@ -36,6 +36,9 @@ const TIMES: [(&str, &[&str]); 5] = [
     ("system_logs", &["created_at"]),
 ];
 
+/// Since when json_valid(NULL) is NULL.
+const NULL_IS_NO_JSON: (u32, u32) = (3, 45);
+
 /// Since when SQLite has what the index of words is made of.
 const SEARCHES: (u32, u32) = (3, 43);
 
@@ -216,6 +219,12 @@ fn one_from_before_is_told_so_and_comes_to_the_same_schema_in_every_order() {
     ] {
         let site = from_before(parts);
         assert!(texts(&site).concat().contains("CHECK (json_valid(metadata))"));
+        if shell_version(&site) < NULL_IS_NO_JSON {
+            let (wrote, said) = shell(&site, &insert("users", "profile", "NULL", 1));
+            assert!(!wrote && said.contains("CHECK constraint failed: json_valid(profile)"), "{said}");
+            let wrong = shell(&site, "PRAGMA quick_check").1;
+            assert!(wrong.contains("CHECK constraint failed in transload_documents"), "{wrong}");
+        }
         for verb in [&["migrate", "data"][..], &["verify", "data"], &["export", "out"]] {
             let refused = site.place.run(&[verb, &["--quiet", "--db", &site.url]].concat()).expect(2).stderr;
             assert!(refused.contains("the migration `transload/0004_any_sqlite.sql` was not applied yet"), "{refused}");
