@@ -45,6 +45,12 @@ impl Fresh {
         schema::check(&mut *self.connection, self.dialect, "donna", &TABLES)
     }
 
+    /// Files in the order of their sets; those with a star are SQLite's alone.
+    fn files(&self, list: &[&str]) -> Vec<String> {
+        let all = list.iter().filter(|name| self.dialect == "sqlite" || !name.ends_with('*'));
+        all.map(|name| name.trim_end_matches('*').to_owned()).collect()
+    }
+
     /// What the preparation says is wrong; nothing may have changed then.
     fn refusal(&mut self) -> String {
         let before = self.tables();
@@ -94,24 +100,30 @@ fn names(list: &[&str]) -> Vec<String> {
 fn an_empty_database_gets_every_table(mut fresh: Fresh) {
     assert!(!fresh.check().unwrap());
     let prepared = fresh.prepare().unwrap();
-    let applied = names(&[
+    let applied = fresh.files(&[
         "transload/0001_ledger.sql",
         "transload/0002_seals.sql",
         "transload/0003_set_aside.sql",
+        "transload/0004_any_sqlite.sql*",
         "donna/0001_core_tables.sql",
         "donna/0002_indexes.sql",
         "donna/0003_system_logs.sql",
+        "donna/0005_any_sqlite.sql*",
+        "donna/0006_any_sqlite_logs.sql*",
     ]);
     assert_eq!(prepared, Prepared { applied, adopted: vec![] });
     assert_eq!(fresh.tables().len(), 5);
-    let versions = [
+    let versions = fresh.files(&[
         "donna core_tables",
         "donna indexes",
         "donna system_logs",
+        "donna any_sqlite*",
+        "donna any_sqlite_logs*",
         "transload ledger",
         "transload seals",
         "transload set_aside",
-    ];
+        "transload any_sqlite*",
+    ]);
     assert_eq!(fresh.versions(), versions);
     assert!(fresh.check().unwrap());
     assert_eq!(fresh.prepare().unwrap(), Prepared::default());
@@ -141,11 +153,20 @@ fn tables_that_the_application_made_are_adopted(mut fresh: Fresh) {
     fresh.run_file("0003_system_logs.sql");
     fresh.sql(Owner::Application, "ALTER TABLE users ADD COLUMN nickname TEXT");
     let prepared = fresh.prepare().unwrap();
-    assert_eq!(
-        prepared.applied,
-        ["transload/0001_ledger.sql", "transload/0002_seals.sql", "transload/0003_set_aside.sql"]
-    );
-    let adopted = ["donna/0001_core_tables.sql", "donna/0002_indexes.sql", "donna/0003_system_logs.sql"];
+    let applied = [
+        "transload/0001_ledger.sql",
+        "transload/0002_seals.sql",
+        "transload/0003_set_aside.sql",
+        "transload/0004_any_sqlite.sql*",
+    ];
+    assert_eq!(prepared.applied, fresh.files(&applied));
+    let adopted = fresh.files(&[
+        "donna/0001_core_tables.sql",
+        "donna/0002_indexes.sql",
+        "donna/0003_system_logs.sql",
+        "donna/0005_any_sqlite.sql*",
+        "donna/0006_any_sqlite_logs.sql*",
+    ]);
     assert_eq!(prepared.adopted, adopted);
     assert_eq!(fresh.versions()[..2], ["donna core_tables (adopted)", "donna indexes (adopted)"]);
     assert_eq!(fresh.prepare().unwrap(), Prepared::default());
@@ -160,10 +181,13 @@ fn the_optional_log_table_is_made_where_the_application_has_none(mut fresh: Fres
         "transload/0001_ledger.sql",
         "transload/0002_seals.sql",
         "transload/0003_set_aside.sql",
+        "transload/0004_any_sqlite.sql*",
         "donna/0003_system_logs.sql",
+        "donna/0006_any_sqlite_logs.sql*",
     ];
-    assert_eq!(prepared.applied, applied);
-    assert_eq!(prepared.adopted, ["donna/0001_core_tables.sql", "donna/0002_indexes.sql"]);
+    assert_eq!(prepared.applied, fresh.files(&applied));
+    let adopted = ["donna/0001_core_tables.sql", "donna/0002_indexes.sql", "donna/0005_any_sqlite.sql*"];
+    assert_eq!(prepared.adopted, fresh.files(&adopted));
     assert_eq!(fresh.tables().len(), 5);
 }
 
@@ -179,26 +203,28 @@ fn log_tables_alone_are_refused_where_they_are_wanted(mut fresh: Fresh) {
     // Whose they are is nothing to us otherwise.
     let prepared = schema::prepare(&mut *fresh.connection, fresh.dialect, "donna", &WITHOUT_LOGS).unwrap();
     // The ledger was a transaction of its own.
-    assert_eq!((prepared.applied.len(), prepared.adopted.len()), (2, 0));
+    let applied = fresh.files(&["donna/0001_core_tables.sql", "donna/0002_indexes.sql", "donna/0005_any_sqlite.sql*"]);
+    assert_eq!((prepared.applied, prepared.adopted), (applied, vec![]));
     assert!(fresh.check().unwrap());
 }
 
 fn an_optional_part_is_made_on_demand(mut fresh: Fresh) {
     let dialect = fresh.dialect;
     let prepared = schema::prepare(&mut *fresh.connection, dialect, "donna", &WITHOUT_LOGS).unwrap();
-    assert_eq!(prepared.applied.len(), 5);
+    assert_eq!(prepared.applied.len(), if dialect == "sqlite" { 7 } else { 5 });
     assert_eq!(fresh.tables().len(), 4);
     assert!(fresh.check().unwrap());
     assert_eq!(schema::parts("donna", dialect), ["logs", "search"]);
     assert_eq!(schema::part_of("donna", dialect, TABLES[4]).as_deref(), Some("logs"));
     assert_eq!(schema::parts_of(&mut *fresh.connection, dialect, "donna").unwrap(), [""; 0]);
     let with = names(&["search"]);
+    let logs = fresh.files(&["donna/0003_system_logs.sql", "donna/0006_any_sqlite_logs.sql*"]);
     let mut prepare = |tables: &[&transload::model::Table], with: &[String]| {
         schema::prepare_with(&mut *fresh.connection, dialect, "donna", tables, with).unwrap().applied
     };
     assert_eq!(prepare(&WITHOUT_LOGS, &with), ["donna/0004_search.sql"]);
     assert_eq!(prepare(&WITHOUT_LOGS, &with), [""; 0]);
-    assert_eq!(prepare(&TABLES, &[]), ["donna/0003_system_logs.sql"]);
+    assert_eq!(prepare(&TABLES, &[]), logs);
     assert_eq!(prepare(&WITHOUT_LOGS, &[]), [""; 0]);
     assert_eq!(schema::parts_of(&mut *fresh.connection, dialect, "donna").unwrap(), ["logs", "search"]);
     assert!(fresh.check().unwrap());
@@ -214,10 +240,9 @@ fn a_part_that_the_database_has_must_be_whole(mut fresh: Fresh) {
     fresh.sql(Owner::Application, drop);
     let error = schema::prepare(&mut *fresh.connection, fresh.dialect, "donna", &WITHOUT_LOGS).unwrap_err();
     let said = error.to_string();
-    assert!(
-        said.starts_with("the schema `donna` is not what its version 4 declares: ") && said.contains("search"),
-        "{said}"
-    );
+    let version = if fresh.dialect == "sqlite" { 5 } else { 4 };
+    let begins = format!("the schema `donna` is not what its version {version} declares: ");
+    assert!(said.starts_with(&begins) && said.contains("search"), "{said}");
     assert!(said.ends_with("is missing"), "{said}");
 }
 
@@ -282,7 +307,11 @@ fn a_migration_left_out_is_refused(mut fresh: Fresh) {
 
 fn a_database_that_is_behind_gets_what_is_missing_on_demand(mut fresh: Fresh) {
     fresh.prepare().unwrap();
-    fresh.tamper(2, |version| version[0] = Value::Text("elsewhere".into()));
+    let later = fresh.files(&["donna/0002_indexes.sql", "donna/0005_any_sqlite.sql*"]);
+    for file in &later {
+        let number = file["donna/".len()..][..4].parse().expect("a number");
+        fresh.tamper(number, |version| version[0] = Value::Text("elsewhere".into()));
+    }
     let indexes = migrations("donna", fresh.dialect).unwrap()[1].parsed();
     let index =
         |sql: &str| sql.strip_prefix("CREATE INDEX ").and_then(|rest| rest.split(' ').next()).map(str::to_owned);
@@ -293,7 +322,7 @@ fn a_database_that_is_behind_gets_what_is_missing_on_demand(mut fresh: Fresh) {
     assert!(matches!(fresh.check(), Err(SchemaError::Behind { .. })));
     assert_eq!(fresh.refusal(), "the migration `donna/0002_indexes.sql` was not applied yet");
     let prepared = schema::upgrade(&mut *fresh.connection, fresh.dialect, "donna", &TABLES).unwrap();
-    assert_eq!(prepared, Prepared { applied: names(&["donna/0002_indexes.sql"]), adopted: vec![] });
+    assert_eq!(prepared, Prepared { applied: later, adopted: vec![] });
     assert!(fresh.check().unwrap());
 }
 
@@ -306,7 +335,8 @@ fn a_migration_that_fails_is_named_and_undone(mut fresh: Fresh) {
     assert!(cause.to_string().contains("idx_users_email") || cause.source().is_some(), "{cause}");
     assert_eq!(fresh.tables(), [""; 0]);
     // The ledger is a transaction of its own.
-    assert_eq!(fresh.versions(), ["transload ledger", "transload seals", "transload set_aside"]);
+    let ledger = ["transload ledger", "transload seals", "transload set_aside", "transload any_sqlite*"];
+    assert_eq!(fresh.versions(), fresh.files(&ledger));
     assert!(fresh.check().unwrap());
 }
 

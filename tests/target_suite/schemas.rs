@@ -39,10 +39,16 @@ fn prepare(connection: &mut dyn Connection, target: &dyn Target) -> Prepared {
     schema::prepare(connection, target.capabilities().dialect, "donna", &TABLES).unwrap()
 }
 
+/// How many files of a schema a database with logs gets.
+fn files(schema: &str, target: &dyn Target) -> usize {
+    let all = schema::migrations(schema, target.capabilities().dialect).unwrap();
+    all.iter().filter(|migration| migration.name() != "search").count()
+}
+
 pub fn preparing_again_changes_nothing(target: &dyn Target) {
     let mut connection = connect(target);
     let before = all(&mut *connection, &ledger::VERSIONS);
-    assert_eq!(before.len(), 6);
+    assert_eq!(before.len(), files("transload", target) + files("donna", target));
     assert_eq!(prepare(&mut *connection, target), Prepared::default());
     assert_eq!(all(&mut *connection, &ledger::VERSIONS), before);
 }
@@ -52,13 +58,14 @@ pub fn a_dry_run_of_the_preparation_leaves_nothing(target: &dyn Target) {
     let drop_all: String = TABLES.iter().rev().map(|table| format!("DROP TABLE {};", table.name)).collect();
     connection.run_script(Owner::Application, &drop_all).unwrap();
     let forget = transload::target::Filter::In { column: 0, values: &[text("donna")] };
-    assert_eq!(connection.delete(&ledger::VERSIONS, &forget).unwrap(), 3);
+    let files = files("donna", target);
+    assert_eq!(connection.delete(&ledger::VERSIONS, &forget).unwrap(), files as u64);
     connection.begin().unwrap();
-    assert_eq!(prepare(&mut *connection, target).applied.len(), 3);
+    assert_eq!(prepare(&mut *connection, target).applied.len(), files);
     connection.insert(&USERS, &[user(1)]).unwrap();
     connection.rollback().unwrap();
     assert_eq!(connection.live_columns(&USERS).unwrap(), None);
-    assert_eq!(prepare(&mut *connection, target).applied.len(), 3);
+    assert_eq!(prepare(&mut *connection, target).applied.len(), files);
 }
 
 pub fn a_script_in_a_rolled_back_transaction_leaves_nothing(target: &dyn Target) {

@@ -1,6 +1,6 @@
 //! Whether what is there is what it should be; nothing is changed.
 
-use crate::model::Catalogue;
+use crate::model::{Catalogue, Row};
 use crate::schema::catalogue::{compare, require_all, take_out_new, Comparison, Difference, Scope};
 use crate::schema::{types, SchemaError};
 use crate::target::Connection;
@@ -64,8 +64,14 @@ impl Set<'_> {
 
     /// Whether any of its versions was found in place instead of made.
     fn adopted(&self, connection: &mut dyn Connection) -> Result<bool, SchemaError> {
+        Ok(!self.adopted_numbers(connection)?.is_empty())
+    }
+
+    /// The versions that were found in place instead of made.
+    pub fn adopted_numbers(&self, connection: &mut dyn Connection) -> Result<Vec<i64>, SchemaError> {
         let rows = self.versions(connection)?;
-        Ok(rows.iter().any(|row| row.0[2].as_text().is_some_and(|name| name.ends_with(ADOPTED))))
+        let is_adopted = |row: &&Row| row.0[2].as_text().is_some_and(|name| name.ends_with(ADOPTED));
+        Ok(rows.iter().filter(is_adopted).filter_map(|row| row.0[1].as_int()).collect())
     }
 
     /// Nothing that is declared is missing or other than declared; what is there beyond it is the

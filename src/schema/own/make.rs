@@ -3,6 +3,7 @@
 use crate::model::ledger::VERSIONS;
 use crate::model::{Instant, Row, Value};
 use crate::schema::catalogue::has_new;
+use crate::schema::lint::tables_made;
 use crate::schema::run::concurrent_index;
 use crate::schema::SchemaError;
 use crate::target::{in_transaction, Connection, TargetError};
@@ -105,7 +106,7 @@ impl Set<'_> {
     }
 
     /// Whether what a migration makes is there already. An application that made its tables has chosen
-    /// its indexes, too.
+    /// its indexes and its checks, too.
     fn is_there(&self, connection: &mut dyn Connection, file: &File, adopts: bool) -> Result<bool, SchemaError> {
         let mut made = self.tables.iter().filter(|table| file.makes(table)).peekable();
         if made.peek().is_some() {
@@ -116,11 +117,28 @@ impl Set<'_> {
             }
             return Ok(true);
         }
+        if adopts && file.part().is_none() || self.is_about_adopted(connection, file)? {
+            return Ok(true);
+        }
         if file.part().is_none() {
-            return Ok(adopts);
+            return Ok(false);
         }
         let found = connection.catalogue(self.owner())?;
         Ok(has_new(&found, &file.snapshot().schema, &self.before(file).schema))
+    }
+
+    /// Whether a file changes only the constraints of tables that the application made.
+    fn is_about_adopted(&self, connection: &mut dyn Connection, file: &File) -> Result<bool, SchemaError> {
+        let constrained = self.constrained(file);
+        if constrained.is_empty() {
+            return Ok(false);
+        }
+        let adopted = self.adopted_numbers(connection)?;
+        let is_adopted = |name: &String| {
+            let makes = |other: &&File| tables_made(&other.parsed).contains(name);
+            self.files.iter().find(makes).is_some_and(|maker| adopted.contains(&maker.number()))
+        };
+        Ok(constrained.iter().all(is_adopted))
     }
 
     fn full_name(&self, file: &File) -> String {

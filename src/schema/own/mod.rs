@@ -166,8 +166,7 @@ pub fn check(
 
 /// The optional parts of a format's schema, in the order of their files.
 pub fn parts(format: &str, dialect: &str) -> Vec<String> {
-    let set = Set::find(format, dialect, &[], &[]);
-    set.iter().flat_map(|set| &set.files).filter_map(|file| file.part()).map(str::to_owned).collect()
+    Set::find(format, dialect, &[], &[]).map_or_else(|_| Vec::new(), |set| set.parts())
 }
 
 /// The optional part that a table belongs to.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::catalogue::TableShape;
 use crate::model::ledger::VERSIONS;
 use crate::model::{Owner, Row, Table, Value};
 use crate::schema::files::MigrationFile;
@@ -134,20 +135,46 @@ impl<'a> Set<'a> {
     /// asked for or whose tables are needed. They may come late.
     pub fn pending(&self, recorded: &Recorded) -> Result<Vec<&File>, SchemaError> {
         let behind = self.behind(recorded)?;
-        let is_wanted = |file: &File| {
-            let asked = file.part().is_some_and(|part| self.with.iter().any(|wanted| wanted == part));
-            asked || self.tables.iter().any(|table| file.makes(table))
+        let needed: Vec<&File> =
+            self.files.iter().filter(|file| self.tables.iter().any(|table| file.makes(table))).collect();
+        let is_wanted = |file: &File| match file.part() {
+            // All files of a part, whatever they do.
+            Some(part) => {
+                self.with.iter().any(|wanted| wanted == part) || needed.iter().any(|file| file.part() == Some(part))
+            }
+            None => needed.iter().any(|other| other.number() == file.number()),
         };
         let is_behind = |file: &File| behind.iter().any(|other| other.number() == file.number());
         let pending = self.files.iter().filter(|file| is_behind(file) || is_wanted(file));
         Ok(pending.filter(|file| !recorded.contains_key(&file.number())).collect())
     }
 
+    /// The optional parts, each once, in the order of their first files.
+    pub fn parts(&self) -> Vec<String> {
+        distinct(self.files.iter())
+    }
+
     /// The optional parts that the database has.
     pub fn parts_of(&self, connection: &mut dyn Connection) -> Result<Vec<String>, SchemaError> {
         let recorded = self.recorded(connection)?;
-        let there = self.files.iter().filter(|file| recorded.contains_key(&file.number()));
-        Ok(there.filter_map(File::part).map(str::to_owned).collect())
+        Ok(distinct(self.files.iter().filter(|file| recorded.contains_key(&file.number()))))
+    }
+
+    /// The tables whose constraints a file changes, if it changes nothing else.
+    pub fn constrained(&self, file: &File) -> Vec<String> {
+        let (mut before, mut after) = (self.before(file).schema, file.snapshot().schema);
+        let differs = |(name, shape): &(&String, &TableShape)| {
+            before.tables.get(*name).is_some_and(|before| before.constraints != shape.constraints)
+        };
+        let changed = after.tables.iter().filter(differs).map(|(name, _)| name.clone()).collect();
+        for schema in [&mut before, &mut after] {
+            schema.tables.values_mut().for_each(|table| table.constraints.clear());
+        }
+        if before == after {
+            changed
+        } else {
+            Vec::new()
+        }
     }
 
     /// The declared schema of the version before a file's.
@@ -155,4 +182,14 @@ impl<'a> Set<'a> {
         let before = self.files.iter().rfind(|other| other.number() < file.number());
         before.map_or_else(Snapshot::empty, File::snapshot)
     }
+}
+
+fn distinct<'f>(files: impl Iterator<Item = &'f File>) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for part in files.filter_map(File::part) {
+        if !parts.iter().any(|known| known == part) {
+            parts.push(part.to_owned());
+        }
+    }
+    parts
 }

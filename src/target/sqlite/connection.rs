@@ -139,6 +139,16 @@ impl SqliteConnection {
         self.run(context, |db| db.execute_batch(sql))
     }
 
+    /// Ends what a script may have begun and not ended, because it failed: `PRAGMA writable_schema` outlives
+    /// a transaction, and with it a slip of whoever writes next would destroy the schema.
+    pub(super) fn protect_schema(&mut self) -> Result<(), TargetError> {
+        if !pragma_is(&self.db, "writable_schema", "1") {
+            return Ok(());
+        }
+        let reset = self.db.execute_batch("PRAGMA writable_schema = RESET");
+        reset.map_err(|error| describe("cannot protect the schema again", error))
+    }
+
     /// Whether no transaction is open.
     pub(super) fn is_idle(&self) -> bool {
         self.levels.is_empty()
@@ -404,7 +414,9 @@ impl Connection for SqliteConnection {
     fn run_script(&mut self, _owner: Owner, sql: &str) -> Result<(), TargetError> {
         const CONTEXT: &str = "cannot run the script";
         self.may_write(CONTEXT)?;
-        self.run_whole(CONTEXT, |db| db.execute_batch(sql))
+        let result = self.run_whole(CONTEXT, |db| db.execute_batch(sql));
+        let protected = self.protect_schema();
+        result.and(protected)
     }
 
     fn run_alone(&mut self, owner: Owner, sql: &str) -> Result<bool, TargetError> {

@@ -3,6 +3,9 @@
 //! A table is rebuilt by making it anew, copying and dropping the old one. With foreign keys on, the
 //! drop would delete what refers to the table; so they are off while a migration drops one, and what
 //! they would have kept is checked before the commit.
+//!
+//! A check is changed in the schema's own text, which `PRAGMA writable_schema` allows. It outlives a
+//! transaction, so it is switched off behind every migration, whatever became of it.
 
 use std::collections::BTreeMap;
 
@@ -81,10 +84,12 @@ impl SqliteConnection {
     }
 
     fn end_migration(&mut self) -> Result<(), TargetError> {
-        match self.migration.take() {
+        let protected = self.protect_schema();
+        let keyed = match self.migration.take() {
             Some(migration) if migration.unkeyed => self.set_foreign_keys(true),
             _ => Ok(()),
-        }
+        };
+        protected.and(keyed)
     }
 }
 
@@ -182,7 +187,9 @@ impl SchemaSession for SqliteConnection {
             let context = "a statement that must stand outside of a transaction cannot be run in one";
             return Err(TargetError::new(TargetErrorKind::Other, context).into());
         }
-        self.run_statement("the statement failed", |db| db.execute_batch(sql))
+        let result = self.run_statement("the statement failed", |db| db.execute_batch(sql));
+        let protected = self.protect_schema();
+        result.and(protected.map_err(Into::into))
     }
 
     /// Whatever the query does besides is undone.
@@ -212,5 +219,67 @@ impl SchemaSession for SqliteConnection {
 
     fn process(&mut self) -> Result<i64, TargetError> {
         Ok(i64::from(std::process::id()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::target::sqlite::file;
+    use crate::target::Durability;
+
+    const CHANGE: &str = "UPDATE sqlite_schema SET sql = replace(sql, 'b < 10', 'b < 20') WHERE name = 'a'";
+
+    fn open(directory: &tempfile::TempDir) -> SqliteConnection {
+        let path = directory.path().join("t.db");
+        file::create_private(&path).unwrap();
+        let mut connection = SqliteConnection::open(&path, Durability::Relaxed, Duration::ZERO).unwrap();
+        connection.run_script(Owner::Application, "CREATE TABLE a (b INTEGER CHECK (b < 10))").unwrap();
+        connection
+    }
+
+    /// The schema's text is not to be written, and the check is what it was.
+    fn assert_protected(connection: &mut SqliteConnection, after: &str) {
+        let refused = connection.statement(CHANGE).unwrap_err().error;
+        assert!(refused.source.is_some_and(|said| said.to_string().contains("may not be modified")), "{after}");
+        connection.statement("INSERT INTO a VALUES (15)").expect_err(after);
+        connection.statement("INSERT INTO a VALUES (5)").expect(after);
+    }
+
+    #[test]
+    fn whatever_becomes_of_a_migration_the_schema_is_protected_afterwards() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut connection = open(&directory);
+        let begin =
+            Begin { owner: Owner::Application, wait: Duration::ZERO, lock_timeout: Duration::ZERO, drops: Vec::new() };
+        let (on, version) = ("PRAGMA writable_schema = ON", "CREATE VIEW v AS SELECT 1; DROP VIEW v");
+        let failing: [&[&str]; 4] = [
+            &[on, "nonsense"],
+            &[on, CHANGE, "nonsense"],
+            &[on, CHANGE, version, "PRAGMA writable_schema = RESET", "INSERT INTO a VALUES (15)", "nonsense"],
+            &[on, CHANGE, version, "PRAGMA writable_schema = OFF", "nonsense"],
+        ];
+        for statements in failing {
+            connection.begin_migration(&begin).unwrap();
+            let (last, rest) = statements.split_last().unwrap();
+            rest.iter().for_each(|sql| connection.statement(sql).unwrap());
+            connection.statement(last).unwrap_err();
+            connection.abort_migration().unwrap();
+            assert_protected(&mut connection, &format!("{statements:?}"));
+        }
+        for script in [format!("{on}; nonsense"), format!("{on}; {CHANGE}; {version}; nonsense")] {
+            connection.run_script(Owner::Application, &script).unwrap_err();
+            assert_protected(&mut connection, &script);
+        }
+        connection.statement_alone(Owner::Application, on).unwrap();
+        assert_protected(&mut connection, on);
+        // One that forgets to.
+        connection.begin_migration(&begin).unwrap();
+        [on, CHANGE, version].iter().for_each(|sql| connection.statement(sql).unwrap());
+        connection.commit_migration().unwrap();
+        connection.statement(CHANGE).unwrap_err();
+        connection.statement("INSERT INTO a VALUES (15)").unwrap();
     }
 }

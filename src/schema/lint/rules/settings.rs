@@ -7,10 +7,10 @@ use crate::schema::lint::View;
 use crate::schema::sql::{Dialect, Place, Token, TokenKind};
 
 pub fn check(view: &View<'_>, found: &mut Findings<'_>) {
-    for statement in view.statements {
+    for (at, statement) in view.statements.iter().enumerate() {
         match view.file.dialect {
             Dialect::Postgres => postgres(view, statement, found),
-            Dialect::Sqlite => sqlite(view, statement, found),
+            Dialect::Sqlite => sqlite(view, at, statement, found),
         }
     }
 }
@@ -99,7 +99,10 @@ const HARMLESS: [&str; 20] = [
     "user_version",
 ];
 
-fn sqlite(view: &View<'_>, statement: &Shaped<'_>, found: &mut Findings<'_>) {
+/// What changes the schema's own text. A check has no other way that leaves the rows where they are.
+const WRITABLE_SCHEMA: &str = "writable_schema";
+
+fn sqlite(view: &View<'_>, at: usize, statement: &Shaped<'_>, found: &mut Findings<'_>) {
     let text = view.text();
     for verb in ["ATTACH", "DETACH"] {
         if statement.begins_with(text, verb) {
@@ -115,6 +118,9 @@ fn sqlite(view: &View<'_>, statement: &Shaped<'_>, found: &mut Findings<'_>) {
     if HARMLESS.contains(&name.name.as_str()) || cursor.is_at_end() {
         return;
     }
+    if name.name == WRITABLE_SCHEMA && view.statements[at..].iter().any(|later| resets_schema(text, later)) {
+        return;
+    }
     let message = format!("`PRAGMA {}` outlives the file", name.name);
     let finding = found.at(&SETTING_LEAKS, statement.place(), message);
     finding.set_help("leave it out: the program that opens the database decides such settings");
@@ -125,4 +131,17 @@ fn sqlite(view: &View<'_>, statement: &Shaped<'_>, found: &mut Findings<'_>) {
              and checks them before the commit",
         );
     }
+    if name.name == WRITABLE_SCHEMA {
+        finding.set_help(
+            "say `PRAGMA writable_schema = RESET` behind the change: it protects the schema again, and reads it anew \
+             (OFF does only the one)",
+        );
+    }
+}
+
+/// Whether a statement is `PRAGMA writable_schema = RESET`.
+fn resets_schema(text: &str, statement: &Shaped<'_>) -> bool {
+    let mut cursor = Cursor::new(text, Dialect::Sqlite, &statement.tokens()[1..]);
+    let is_it = statement.begins_with(text, "PRAGMA") && cursor.name().is_some_and(|name| name.name == WRITABLE_SCHEMA);
+    is_it && cursor.rest().iter().any(|token| token.is_word(text, "RESET"))
 }
