@@ -4,10 +4,12 @@
 //! list, and a directory that took another one's place lacks all of them.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::model::RelPath;
 
@@ -20,7 +22,8 @@ const REMEMBERED: usize = 1024;
 #[derive(Debug)]
 pub struct Names<'a> {
     root: &'a Path,
-    directories: HashMap<PathBuf, Directory>,
+    /// By their paths' bytes.
+    directories: HashMap<Vec<u8>, Directory>,
     /// Names are kept as hashes: there may be a million.
     hasher: RandomState,
 }
@@ -41,7 +44,8 @@ impl<'a> Names<'a> {
 
     /// `false` only where the file's directory was listed to its end, without the file.
     pub fn may_have(&mut self, path: &RelPath) -> bool {
-        let directory = path.as_path().parent().unwrap_or(Path::new(""));
+        let path = path.as_path().as_os_str().as_bytes();
+        let (directory, name) = memchr::memrchr(b'/', path).map_or((&[][..], path), |at| (&path[..at], &path[at + 1..]));
         if !self.directories.contains_key(directory) {
             if self.directories.len() >= REMEMBERED {
                 self.directories.clear();
@@ -53,18 +57,18 @@ impl<'a> Names<'a> {
         if let Directory::Asked(times) = known {
             *times += 1;
             if *times > ASKED {
-                *known = list(&root.join(directory), hasher).map_or(Directory::Unknown, Directory::Listed);
+                *known = list(&root.join(OsStr::from_bytes(directory)), hasher).map_or(Directory::Unknown, Directory::Listed);
             }
         }
         match known {
-            Directory::Listed(names) => names.binary_search(&hasher.hash_one(path.file_name())).is_ok(),
+            Directory::Listed(names) => names.binary_search(&hasher.hash_one(name)).is_ok(),
             Directory::Asked(_) | Directory::Unknown => true,
         }
     }
 }
 
 fn list(directory: &Path, hasher: &RandomState) -> io::Result<Vec<u64>> {
-    let hash = |entry: io::Result<fs::DirEntry>| Ok(hasher.hash_one(entry?.file_name()));
+    let hash = |entry: io::Result<fs::DirEntry>| Ok(hasher.hash_one(entry?.file_name().as_bytes()));
     let mut names = fs::read_dir(directory)?.map(hash).collect::<io::Result<Vec<u64>>>()?;
     names.sort_unstable();
     Ok(names)
