@@ -45,7 +45,8 @@ impl<'a> Names<'a> {
     /// `false` only where the file's directory was listed to its end, without the file.
     pub fn may_have(&mut self, path: &RelPath) -> bool {
         let path = path.as_path().as_os_str().as_bytes();
-        let (directory, name) = memchr::memrchr(b'/', path).map_or((&[][..], path), |at| (&path[..at], &path[at + 1..]));
+        let (directory, name) =
+            memchr::memrchr(b'/', path).map_or((&[][..], path), |at| (&path[..at], &path[at + 1..]));
         if !self.directories.contains_key(directory) {
             if self.directories.len() >= REMEMBERED {
                 self.directories.clear();
@@ -57,7 +58,8 @@ impl<'a> Names<'a> {
         if let Directory::Asked(times) = known {
             *times += 1;
             if *times > ASKED {
-                *known = list(&root.join(OsStr::from_bytes(directory)), hasher).map_or(Directory::Unknown, Directory::Listed);
+                *known = list(&root.join(OsStr::from_bytes(directory)), hasher)
+                    .map_or(Directory::Unknown, Directory::Listed);
             }
         }
         match known {

@@ -1,7 +1,7 @@
 //! Putting back what was set aside: step after step, the long ones side by side.
 //!
 //! ```text
-//! indexes || -> keys -> foreign keys -> their checks and statistics || -> last look, others may write
+//! statistics, indexes || -> keys -> foreign keys -> their checks || -> last look, others may write
 //! ```
 //!
 //! The ledger says what is left, so it makes no difference who begins this, or how often.
@@ -21,9 +21,11 @@ use crate::target::{Lock, LockError, Target, TargetError, TargetErrorKind};
 use super::clashes::{take_out, Taken};
 use crate::pipeline::phase::{lock_again, LOCK_CHECK, TICK};
 
-/// The steps before the last look, and what may go side by side. A table's check and its statistics
-/// wait for each other, which no other work has to.
-const STEPS: [&[Step]; 4] = [&[Step::Index], &[Step::Key], &[Step::Reference], &[Step::Check, Step::Statistics]];
+/// The steps before the last look, and what may go side by side. Statistics of one table wait for whatever
+/// else is done to it, so they come first, when there is most to do meanwhile; but those of an expression
+/// that is indexed need the index.
+const STAGES: [&[Step]; 4] =
+    [&[Step::Statistics, Step::Index], &[Step::Key], &[Step::Reference], &[Step::Check, Step::Statistics]];
 
 /// What it takes.
 pub struct PutBack<'a> {
@@ -67,7 +69,7 @@ pub fn put_back(work: &PutBack, lock: &mut Box<dyn Lock>) -> Result<Taken, PutBa
         sessions.push(work.target.bulk_session()?);
     }
     let mut cleared = HashSet::new();
-    for steps in STEPS {
+    for steps in STAGES {
         loop {
             let refused = take(work, lock, &mut sessions, steps)?;
             for (piece, error) in &refused {
@@ -108,7 +110,9 @@ fn take(
     steps: &[Step],
 ) -> Result<Refused, PutBackError> {
     let mut pieces = bulk::pieces(&mut *sessions[0])?;
-    pieces.retain(|piece| steps.contains(&piece.step));
+    let waiting = if steps.contains(&Step::Index) { with_expressions(&pieces) } else { HashSet::new() };
+    let waits = |piece: &Piece| piece.step == Step::Statistics && waiting.contains(&piece.table);
+    pieces.retain(|piece| steps.contains(&piece.step) && !waits(piece));
     if pieces.is_empty() {
         return Ok(Refused::new());
     }
@@ -116,7 +120,8 @@ fn take(
     let tables: Vec<&str> = pieces.iter().map(|piece| piece.table.as_str()).collect();
     let sizes = sessions[0].sizes(&tables)?;
     let mut sized: Vec<(u64, Piece)> = sizes.into_iter().zip(pieces).collect();
-    sized.sort_by_key(|(size, piece)| (piece.step, std::cmp::Reverse(*size), piece.position));
+    let turn = |piece: &Piece| steps.iter().position(|step| *step == piece.step);
+    sized.sort_by_key(|(size, piece)| (turn(piece), std::cmp::Reverse(*size), piece.position));
     let queue = Mutex::new(Queue { left: sized.into_iter().map(|(_, piece)| piece).collect(), at_work: Vec::new() });
     let refused = Mutex::new(Refused::new());
     let busy = if steps.iter().all(|step| step.is_parallel()) { sessions.len() } else { 1 };
@@ -149,6 +154,15 @@ fn take(
     }
 }
 
+/// The tables of which an index that is still to be built has, or may have, expressions in it.
+fn with_expressions(pieces: &[Piece]) -> HashSet<String> {
+    let may_have = |piece: &&Piece| {
+        let columns = piece.definition.split(" WHERE ").next().unwrap_or_default();
+        piece.step == Step::Index && columns.matches('(').count() > 1
+    };
+    pieces.iter().filter(may_have).map(|piece| piece.table.clone()).collect()
+}
+
 /// What is left of some steps.
 struct Queue {
     left: VecDeque<Piece>,
@@ -168,6 +182,9 @@ impl Queue {
     }
 
     fn done(&mut self, piece: &Piece) {
+        if piece.step == Step::Index {
+            return;
+        }
         if let Some(at) = self.at_work.iter().position(|table| *table == piece.table) {
             self.at_work.swap_remove(at);
         }
@@ -280,6 +297,37 @@ mod tests {
         queue.done(&check);
         assert_eq!(positions(&mut queue, 1), [4]);
         assert!(queue.next().is_none());
+    }
+
+    #[test]
+    fn only_what_is_indexed_as_it_stands_lets_statistics_come_first() {
+        let index =
+            |table: &str, definition: &str| Piece { definition: definition.into(), ..piece(1, Step::Index, table) };
+        let pieces = [
+            index("plain", "CREATE INDEX i ON public.plain USING btree (a, b DESC)"),
+            index("partial", "CREATE INDEX i ON public.partial USING btree (a) WHERE ((a IS NOT NULL) AND (b > 1))"),
+            index("lower", "CREATE INDEX i ON public.lower USING btree (lower(a))"),
+            index("json", "CREATE INDEX i ON public.json USING btree (a, ((b ->> 'c'::text)))"),
+            Piece { definition: "ANALYZE (VERBOSE) (x)".into(), ..piece(2, Step::Statistics, "other") },
+        ];
+        let mut waiting: Vec<String> = with_expressions(&pieces).into_iter().collect();
+        waiting.sort();
+        assert_eq!(waiting, ["json", "lower"]);
+    }
+
+    #[test]
+    fn an_index_is_not_begun_while_its_table_is_analysed() {
+        let statistics = piece(1, Step::Statistics, "messages");
+        let left = [
+            statistics.clone(),
+            piece(2, Step::Index, "messages"),
+            piece(3, Step::Index, "users"),
+            piece(4, Step::Index, "messages"),
+        ];
+        let mut queue = Queue { left: left.into(), at_work: Vec::new() };
+        assert_eq!(positions(&mut queue, 2), [1, 3]);
+        queue.done(&statistics);
+        assert_eq!(positions(&mut queue, 2), [2, 4]);
     }
 
     #[test]
