@@ -68,7 +68,8 @@ macro_rules! suite {
         suite!(@ $make, rows: inserting_nothing_is_fine, rows_made_ready_elsewhere_are_what_they_were,
             rows_come_in_the_order_of_the_primary_key,
             a_key_of_two_columns_orders_by_both, a_filter_takes_ten_thousand_values, a_filter_without_values_finds_nothing,
-            a_reader_may_stop_early, updates_touch_only_the_rows_named, updates_leave_children_in_place,
+            a_reader_may_stop_early, updates_touch_only_the_rows_named,
+            updates_say_the_same_however_many_rows_there_are, updates_leave_children_in_place,
             deletes_count_and_filter, emptiness_is_known, rows_come_in_the_order_asked_for,
             a_scan_gives_the_columns_asked_for, a_scan_may_stop_early, a_batch_outside_of_a_transaction_is_whole_or_nothing);
         suite!(@ $make, transactions: a_rollback_undoes_and_a_commit_keeps, an_inner_rollback_keeps_the_outer_work,

@@ -147,6 +147,19 @@ pub fn updates_touch_only_the_rows_named(target: &dyn Target) {
     assert_eq!(all(&mut *connection, &USERS), (1..=5).map(user).collect::<Vec<_>>());
 }
 
+/// Few rows and many may go different ways into the table.
+pub fn updates_say_the_same_however_many_rows_there_are(target: &dyn Target) {
+    let mut connection = connect(target);
+    connection.insert(&USERS, &(1..=100).map(user).collect::<Vec<_>>()).unwrap();
+    let mut expected: Vec<Row> = (1..=100).map(user).collect();
+    for (count, name) in [(1, "one"), (4, "four"), (5, "five"), (60, "sixty"), (2, "two")] {
+        let changed: Vec<Row> = (1..=count).map(|number| named_user(number, name)).collect();
+        assert_eq!(connection.update(&USERS, &changed).unwrap(), count as u64, "{name}");
+        expected.splice(..changed.len(), changed);
+        assert_eq!(all(&mut *connection, &USERS), expected, "{name}");
+    }
+}
+
 pub fn updates_leave_children_in_place(target: &dyn Target) {
     let mut connection = connect(target);
     connection.insert(&USERS, &[user(1)]).unwrap();

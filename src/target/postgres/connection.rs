@@ -46,7 +46,26 @@ enum Access {
     Read,
 }
 
+/// Up to so many rows are overwritten one by one: the way through a staging table is the same for one row
+/// as for a thousand.
+const FEW: usize = 4;
+
 impl PgConnection {
+    fn update_each(&mut self, table: &Table, rows: &[Row]) -> Result<u64, TargetError> {
+        let context = || format!("cannot update rows of `{}`", table.name);
+        self.run(context, |session, schemas| {
+            // The server says of which types the columns are.
+            let statement = session.prepared(sql::update_one(&schemas.table(table), table), &[])?;
+            let mut updated = 0;
+            for row in rows {
+                let values = encode::values(table, row)?;
+                let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+                updated += session.client.execute(&statement, &values)?;
+            }
+            Ok(updated)
+        })
+    }
+
     pub fn new(mut lent: Lent, durability: Durability, ledger_schema: &str) -> Result<PgConnection, TargetError> {
         let session = lent.session();
         if session.durability != Some(durability) {
@@ -232,6 +251,9 @@ impl Connection for PgConnection {
         self.may_write(context)?;
         if rows.is_empty() {
             return Ok(0);
+        }
+        if rows.len() <= FEW {
+            return self.within(|connection| connection.update_each(table, rows));
         }
         // Outside a transaction the staging table would be emptied between the statements.
         self.within(|connection| {

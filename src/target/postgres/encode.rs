@@ -1,12 +1,13 @@
-//! Values in PostgreSQL's binary formats: for COPY, and for arrays as parameters.
+//! Values in PostgreSQL's binary formats: for COPY, and as parameters, also in arrays.
 //!
 //! No text formatting, hence no escaping that could go wrong.
 
 use std::net::IpAddr;
 
-use postgres::types::Type;
+use bytes::BytesMut;
+use postgres::types::{to_sql_checked, IsNull, ToSql, Type};
 
-use crate::model::{Instant, Kind, Row, Table, Value};
+use crate::model::{Column, Instant, Kind, Row, Table, Value};
 use crate::target::Encoder;
 
 /// PostgreSQL counts microseconds from 2000-01-01.
@@ -62,6 +63,37 @@ impl Encoder for CopyEncoder {
         }
         encoded
     }
+}
+
+/// A value as a statement's parameter, in the format that COPY has, too.
+#[derive(Debug)]
+pub struct Parameter(Option<Vec<u8>>);
+
+impl ToSql for Parameter {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        let Some(bytes) = &self.0 else { return Ok(IsNull::Yes) };
+        out.extend_from_slice(bytes);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+/// A row's values as parameters.
+pub fn values(table: &Table, row: &Row) -> Result<Vec<Parameter>, EncodeError> {
+    let value = |(column, value): (&Column, &Value)| {
+        if *value == Value::Null {
+            return Ok(Parameter(None));
+        }
+        let mut bytes = Vec::new();
+        content(&mut bytes, column.kind, column.name, value)?;
+        Ok(Parameter(Some(bytes)))
+    };
+    table.columns.iter().zip(&row.0).map(value).collect()
 }
 
 /// Appends a value with its length before it; NULL is the length -1.

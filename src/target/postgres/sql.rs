@@ -1,6 +1,6 @@
 //! The statements, as text: names quoted and qualified, values always as parameters.
 
-use crate::model::{Kind, Owner, Table};
+use crate::model::{Column, Kind, Owner, Table};
 use crate::target::Filter;
 
 /// The one place where a name becomes SQL.
@@ -146,6 +146,16 @@ pub fn update_from_stage(relation: &str, table: &Table) -> String {
     format!("UPDATE {relation} AS target SET {assignments} FROM {} AS staged WHERE {keys}", stage(table))
 }
 
+/// Overwrites the row of a key; the parameters are a row's values, in their order.
+pub fn update_one(relation: &str, table: &Table) -> String {
+    let pairs = |joiner: &str, wanted: bool| {
+        let columns = table.columns.iter().enumerate().filter(|(at, _)| table.key.contains(at) == wanted);
+        let pair = |(at, column): (usize, &Column)| format!("{} = ${}", quote(column.name), at + 1);
+        columns.map(pair).collect::<Vec<_>>().join(joiner)
+    };
+    format!("UPDATE {relation} SET {} WHERE {}", pairs(", ", false), pairs(" AND ", true))
+}
+
 /// A relation's columns; one row of NULLs for a relation without columns, no row without one.
 pub const LIVE_COLUMNS: &str = "
     SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull
@@ -183,6 +193,10 @@ mod tests {
 
     #[test]
     fn an_update_leaves_the_key_alone() {
+        let sql = update_one("r", &ledger::RESIDUE);
+        let (assignments, keys) = sql.split_once(" WHERE ").expect("there is a condition");
+        assert_eq!(keys, r#""document_id" = $1 AND "part" = $2"#);
+        assert!(assignments.contains(r#""table_name" = $3, "#) && !assignments.contains("$1 "), "{assignments}");
         let sql = update_from_stage("r", &ledger::RESIDUE);
         let (assignments, keys) = sql.split_once(" WHERE ").unwrap();
         assert!(!assignments.contains("\"document_id\" ="), "{sql}");
