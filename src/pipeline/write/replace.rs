@@ -28,6 +28,9 @@ use super::Env;
 /// Noted for every row that was taken over.
 pub(super) const ADOPTED: Note = Note { code: "adopted", pointer: String::new() };
 
+/// Bytes of the ledger's rows of a document that are held to be written at once.
+const MOST_RESIDUE: usize = 1 << 20;
+
 /// A document's rows on their way from what they are to what they are to be.
 pub struct Replacement<'a, 'e> {
     pub(super) env: &'a Env<'e>,
@@ -53,6 +56,9 @@ pub struct Replacement<'a, 'e> {
     counts: BTreeMap<&'static str, u64>,
     settle: References,
     pub(super) adoptions: Vec<Note>,
+    /// The ledger's rows of the parts, not yet written: nobody asks for them before the document is done.
+    residues: Vec<Row>,
+    residue_bytes: usize,
 }
 
 pub enum Begun<'a, 'e> {
@@ -109,6 +115,8 @@ impl<'a, 'e> Replacement<'a, 'e> {
             counts: BTreeMap::new(),
             settle: References::new(),
             adoptions: Vec::new(),
+            residues: Vec::new(),
+            residue_bytes: 0,
         };
         if let Some(known) = &replacement.known {
             let look = live::look(env.format, replacement.connection, known)?;
@@ -160,6 +168,8 @@ impl<'a, 'e> Replacement<'a, 'e> {
             counts: BTreeMap::new(),
             settle: References::new(),
             adoptions,
+            residues: Vec::new(),
+            residue_bytes: 0,
         })
     }
 
@@ -212,8 +222,21 @@ impl<'a, 'e> Replacement<'a, 'e> {
         }
         let id = self.source.document.id;
         let residue = residue_row(id, self.parts, part.table.name, packed, part.residue.clone());
-        self.connection.insert(&RESIDUE, &[residue])?;
+        self.residue_bytes += residue.weight();
+        self.residues.push(residue);
         self.parts += 1;
+        match self.residue_bytes > MOST_RESIDUE {
+            true => Ok(self.write_residues()?),
+            false => Ok(()),
+        }
+    }
+
+    fn write_residues(&mut self) -> Result<(), TargetError> {
+        if !self.residues.is_empty() {
+            self.connection.insert(&RESIDUE, &self.residues)?;
+        }
+        self.residues.clear();
+        self.residue_bytes = 0;
         Ok(())
     }
 
@@ -266,6 +289,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             };
             return Err(ReplaceError::Conflict(found));
         }
+        self.write_residues()?;
         self.delete_unseen()?;
         notes.append(&mut self.adoptions);
         let row_id = self.row_id.or(self.known.as_ref().and_then(|known| known.row_id));
