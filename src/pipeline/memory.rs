@@ -14,9 +14,8 @@ const BASE: u64 = 34 * MIB;
 const THREAD: u64 = 3 * MIB;
 /// A connection that writes.
 const WRITER: u64 = 3 * MIB;
-/// Bytes held for one of a chunk: as read, as rows, and as what becomes of them, and the rows of the chunk
-/// before it.
-const OF_CHUNK: u64 = 6;
+/// Bytes held for one of a chunk: as read, as rows, and as what becomes of them.
+const OF_CHUNK: u64 = 4;
 /// Bytes held for one of a file that is decoded whole: also its values one by one.
 const OF_WHOLE: u64 = 7;
 /// Bytes held for one of a batch: also on its way through the driver.

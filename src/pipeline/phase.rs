@@ -108,8 +108,9 @@ pub fn run(
         crew.spawn("look up", move || look_up(job, chunks_in, looked_up));
         // None waits between the two: a chunk that was read is held by one of them.
         let (examined, examined_in) = bounded(0);
-        crew.spawn("read", move || read(job, looked_up_in, examined));
-        crew.spawn("cut", move || cut(job, claims, examined_in, batches));
+        let (done, done_in) = bounded(1);
+        crew.spawn("read", move || read(job, looked_up_in, examined, done_in));
+        crew.spawn("cut", move || cut(job, claims, examined_in, done, batches));
         for (number, connection) in writers.iter().enumerate() {
             let (batches_in, working) = (batches_in.clone(), working.clone());
             crew.spawn(format!("write-{}", number + 1), move || {
@@ -309,12 +310,23 @@ fn look_up(job: &PhaseJob, chunks: Receiver<Vec<Document>>, looked_up: Sender<Lo
     Ok(())
 }
 
-/// What reading a chunk's documents made of them, in their order, and those whose rows in the ledger have no
-/// seal yet.
-type Examined = (Vec<Seen>, Vec<Uuid>);
+/// What reading a chunk's documents made of them, in their order.
+struct Examined {
+    seen: Vec<Seen>,
+    /// Documents whose rows in the ledger have no seal yet.
+    unsealed: Vec<Uuid>,
+    /// There are rows in it: no other chunk is read before they are in batches, for the memory. Then it is
+    /// the writers that all others wait for, so nothing is lost by it.
+    is_heavy: bool,
+}
 
 /// Reads, recognises and decodes chunk by chunk, on all cores.
-fn read(job: &PhaseJob, chunks: Receiver<LookedUp>, examined: Sender<Examined>) -> Result<(), PhaseError> {
+fn read(
+    job: &PhaseJob,
+    chunks: Receiver<LookedUp>,
+    examined: Sender<Examined>,
+    done: Receiver<()>,
+) -> Result<(), PhaseError> {
     for (chunk, known) in chunks {
         if job.stop.requested().is_some() {
             break;
@@ -333,8 +345,10 @@ fn read(job: &PhaseJob, chunks: Receiver<LookedUp>, examined: Sender<Examined>) 
             _ => None,
         });
         let unsealed = unsealed.collect();
-        if examined.send((seen, unsealed)).is_err() {
-            break; // Whoever sorts is gone and knows why.
+        let is_heavy = seen.iter().any(|seen| matches!(seen, Seen::Loaded(_)));
+        let sent = examined.send(Examined { seen, unsealed, is_heavy });
+        if sent.is_err() || (is_heavy && done.recv().is_err()) {
+            break; // Whoever cuts is gone and knows why.
         }
     }
     Ok(())
@@ -345,12 +359,13 @@ fn cut(
     job: &PhaseJob,
     claims: &mut Claims,
     examined: Receiver<Examined>,
+    done: Sender<()>,
     batches: Sender<Vec<Item>>,
 ) -> Result<(), PhaseError> {
     // A repair is a transaction of its own.
     let batch_rows = if job.env.repairs.is_some() { 1 } else { job.options.batch_rows };
     let mut batcher = Batcher::new(batch_rows, job.options.batch_bytes);
-    for (seen, unsealed) in examined {
+    for Examined { seen, unsealed, is_heavy } in examined {
         if !unsealed.is_empty() {
             write::retried(job.env, job.look_ups, Durability::Full, |connection| write::seal(connection, &unsealed))?;
         }
@@ -362,6 +377,9 @@ fn cut(
                     return Ok(()); // The writers are gone and know why.
                 }
             }
+        }
+        if is_heavy && done.send(()).is_err() {
+            break; // The reader is gone and knows why.
         }
     }
     if let Some(batch) = batcher.take() {
