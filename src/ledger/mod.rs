@@ -161,21 +161,37 @@ impl Placed<'_> {
     }
 }
 
-/// All documents, in no particular order.
+/// Calls `each` for all documents, in no particular order.
 ///
 /// # Errors
-/// Given to `each` if the ledger holds something that transload did not write.
-pub fn scan_placed(
-    connection: &mut dyn Connection,
-    each: &mut dyn FnMut(Result<Placed, TargetError>) -> ControlFlow<()>,
-) -> Result<(), TargetError> {
-    connection.scan(&DOCUMENTS, &[d::ID, d::KIND, d::FILES, d::SEAL], &Filter::All, &mut |values| {
-        let placed = || {
-            let (id, kind, files) = (values[0].as_uuid()?, values[1].as_text()?, values[2].as_text()?);
-            Some(Placed { id, kind, files, is_unsealed: values[3] == Value::Null })
-        };
-        each(placed().ok_or_else(|| foreign("documents")))
+/// Also if the ledger holds something that transload did not write.
+pub fn each_placed(connection: &mut dyn Connection, each: &mut dyn FnMut(Placed)) -> Result<(), TargetError> {
+    scan_documents(connection, &[d::ID, d::KIND, d::FILES, d::SEAL], &Filter::All, &mut |values| {
+        let (id, kind, files) = (values[0].as_uuid()?, values[1].as_text()?, values[2].as_text()?);
+        each(Placed { id, kind, files, is_unsealed: values[3] == Value::Null });
+        Some(())
     })
+}
+
+/// Some columns of some documents. `read` says `None` of what transload did not write, which ends it.
+fn scan_documents(
+    connection: &mut dyn Connection,
+    columns: &[usize],
+    filter: &Filter,
+    read: &mut dyn FnMut(&[Value]) -> Option<()>,
+) -> Result<(), TargetError> {
+    let mut is_foreign = false;
+    connection.scan(&DOCUMENTS, columns, filter, &mut |values| match read(values) {
+        Some(()) => ControlFlow::Continue(()),
+        None => {
+            is_foreign = true;
+            ControlFlow::Break(())
+        }
+    })?;
+    match is_foreign {
+        true => Err(foreign("documents")),
+        false => Ok(()),
+    }
 }
 
 /// A reject as the ledger knows it.
@@ -341,22 +357,13 @@ pub fn documents(connection: &mut dyn Connection, ids: &[Uuid]) -> Result<Vec<Le
 }
 
 pub fn fingerprints(connection: &mut dyn Connection, ids: &[Uuid]) -> Result<Vec<Fingerprint>, TargetError> {
-    let (mut found, mut odd) = (Vec::with_capacity(ids.len()), false);
+    let mut found = Vec::with_capacity(ids.len());
     let filter = Filter::In { column: d::ID, values: &uuids(ids) };
-    connection.scan(&DOCUMENTS, &Fingerprint::COLUMNS, &filter, &mut |values| match Fingerprint::of(values) {
-        Some(fingerprint) => {
-            found.push(fingerprint);
-            ControlFlow::Continue(())
-        }
-        None => {
-            odd = true;
-            ControlFlow::Break(())
-        }
+    scan_documents(connection, &Fingerprint::COLUMNS, &filter, &mut |values| {
+        found.push(Fingerprint::of(values)?);
+        Some(())
     })?;
-    match odd {
-        true => Err(foreign("documents")),
-        false => Ok(found),
-    }
+    Ok(found)
 }
 
 /// The documents with one of the values in a column of the ledger's table.

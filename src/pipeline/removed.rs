@@ -5,7 +5,6 @@
 
 use std::cmp::Reverse;
 use std::io::ErrorKind;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use uuid::Uuid;
@@ -74,31 +73,18 @@ fn gone(
 ) -> Result<Vec<Gone>, TargetError> {
     let mut names = Names::new(root);
     let mut gone = Vec::new();
-    let mut odd = None;
-    ledger::scan_placed(connection, &mut |held| match held {
-        Ok(held) => {
-            let kind = options.kinds.iter().find(|kind| kind.name == held.kind);
-            let mut is_there = || {
-                let paths = held.paths().into_iter().map(|path| RelPath::from_text(&path));
-                is_there(format, options, root, held.id, paths.filter(|path| names.may_have(path)))
-            };
-            if let Some(kind) = kind.filter(|_| !is_there()) {
-                gone.push((Reverse(kind.phase), held.id, held.is_unsealed));
-            }
-            ControlFlow::Continue(())
-        }
-        Err(error) => {
-            odd = Some(error);
-            ControlFlow::Break(())
+    ledger::each_placed(connection, &mut |held| {
+        let kind = options.kinds.iter().find(|kind| kind.name == held.kind);
+        let mut is_there = || {
+            let paths = held.paths().into_iter().map(|path| RelPath::from_text(&path));
+            is_there(format, options, root, held.id, paths.filter(|path| names.may_have(path)))
+        };
+        if let Some(kind) = kind.filter(|_| !is_there()) {
+            gone.push((Reverse(kind.phase), held.id, held.is_unsealed));
         }
     })?;
-    match odd {
-        Some(error) => Err(error),
-        None => {
-            gone.sort_unstable();
-            Ok(gone)
-        }
-    }
+    gone.sort_unstable();
+    Ok(gone)
 }
 
 fn prune(

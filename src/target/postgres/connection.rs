@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use fallible_iterator::FallibleIterator;
-use postgres::types::{to_sql_checked, IsNull, ToSql, Type};
+use postgres::types::{ToSql, Type};
 use postgres::RowIter;
 
+use super::encode::Parameter;
 use super::errors::{of_statement, Failure};
 use super::pool::Lent;
 use super::schema::SET_PATH;
@@ -284,9 +284,9 @@ impl Connection for PgConnection {
         self.may_write(context)?;
         self.run(context, |session, schemas| {
             let statement = sql::delete(&schemas.table(table), table, filter);
-            let lists = ValueList::of(table, filter)?;
+            let lists = lists(table, filter)?;
             let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
-                lists.iter().map(|list| (list as &(dyn ToSql + Sync), list.array.clone())).collect();
+                lists.iter().map(|(list, array)| (list as &(dyn ToSql + Sync), array.clone())).collect();
             Ok(session.client.execute_typed(&statement, &parameters)?)
         })
     }
@@ -461,8 +461,7 @@ fn filtered<'a>(
     table: &Table,
     filter: &Filter,
 ) -> Result<RowIter<'a>, Failure> {
-    let lists = ValueList::of(table, filter)?;
-    let types: Vec<Type> = lists.iter().map(|list| list.array.clone()).collect();
+    let (lists, types): (Vec<Parameter>, Vec<Type>) = lists(table, filter)?.into_iter().unzip();
     let prepared = session.prepared(query, &types)?;
     Ok(session.client.query_raw(&prepared, lists)?)
 }
@@ -471,34 +470,13 @@ fn none_open() -> TargetError {
     TargetError::new(TargetErrorKind::Other, "no transaction is open")
 }
 
-/// The values for one column of a filter as one array, however many: the rows then come in one
-/// order.
-#[derive(Debug)]
-struct ValueList {
-    array: Type,
-    bytes: Vec<u8>,
-}
-
-impl ValueList {
-    fn of(table: &Table, filter: &Filter) -> Result<Vec<ValueList>, Failure> {
-        let list = |(column, values): (usize, &[Value])| {
-            let column = &table.columns[column];
-            let (_, array) = encode::array_type(column.kind);
-            Ok(ValueList { array, bytes: encode::array(column.kind, column.name, values)? })
-        };
-        filter.lists().into_iter().map(list).collect()
-    }
-}
-
-impl ToSql for ValueList {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        out.extend_from_slice(&self.bytes);
-        Ok(IsNull::No)
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
+/// The values for each column of a filter as one array, however many: the rows then come in one order. With
+/// the array's type.
+fn lists(table: &Table, filter: &Filter) -> Result<Vec<(Parameter, Type)>, Failure> {
+    let list = |(column, values): (usize, &[Value])| {
+        let column = &table.columns[column];
+        let (_, array) = encode::array_type(column.kind);
+        Ok((encode::array(column.kind, column.name, values)?, array))
+    };
+    filter.lists().into_iter().map(list).collect()
 }

@@ -65,7 +65,7 @@ impl Encoder for CopyEncoder {
     }
 }
 
-/// A value as a statement's parameter, in the format that COPY has, too.
+/// A statement's parameter, in the format that COPY has, too.
 #[derive(Debug)]
 pub struct Parameter(Option<Vec<u8>>);
 
@@ -181,7 +181,7 @@ pub fn array_type(kind: Kind) -> (Type, Type) {
 }
 
 /// An array of one dimension. NULL equals nothing and is left out.
-pub fn array(kind: Kind, column: &'static str, values: &[Value]) -> Result<Vec<u8>, EncodeError> {
+pub fn array(kind: Kind, column: &'static str, values: &[Value]) -> Result<Parameter, EncodeError> {
     let mut elements = Vec::new();
     let mut count = 0i32;
     for value in values.iter().filter(|value| **value != Value::Null) {
@@ -198,7 +198,7 @@ pub fn array(kind: Kind, column: &'static str, values: &[Value]) -> Result<Vec<u
         out.extend_from_slice(&1i32.to_be_bytes());
     }
     out.extend_from_slice(&elements);
-    Ok(out)
+    Ok(Parameter(Some(out)))
 }
 
 fn name_of(value: &Value) -> &'static str {
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn an_array_of_nothing_has_no_dimension() {
-        let empty = array(Kind::Uuid, "c", &[Value::Null]).unwrap();
+        let empty = array(Kind::Uuid, "c", &[Value::Null]).unwrap().0.expect("an array is not NULL");
         assert_eq!(empty.len(), 12);
         assert_eq!(empty[..4], [0; 4]);
     }
