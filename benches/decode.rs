@@ -35,7 +35,7 @@ fn documents() -> Vec<Held> {
     let root = directory.path().join("tree");
     generate(&root, &Options { records: RECORDS, seed: 1, damage: 0.0 }).expect("a tree can be made");
     let mut found = Vec::new();
-    let mut walker = Walker::new(WalkOptions { root: root.clone(), follow_links: false }).expect("the tree is there");
+    let mut walker = Walker::new(WalkOptions::new(&root, false)).expect("the tree is there");
     let meaning = Meaning {
         classify: &|path: &_| Donna.classify(path),
         phase_of_directory: &|path: &_| Donna.phase_of_directory(path),

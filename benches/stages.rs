@@ -32,8 +32,7 @@ const READ: ReadOptions =
 /// Every document of the tree.
 fn walk(root: &Path) -> Vec<Document> {
     let mut found = Vec::new();
-    let mut walker =
-        Walker::new(WalkOptions { root: root.to_owned(), follow_links: false }).expect("the tree is there");
+    let mut walker = Walker::new(WalkOptions::new(root, false)).expect("the tree is there");
     let meaning = Meaning {
         classify: &|path: &_| Donna.classify(path),
         phase_of_directory: &|path: &_| Donna.phase_of_directory(path),

@@ -350,7 +350,7 @@ fn read_everything(root: &Path) -> Vec<Reading> {
         }
     };
     let meaning = Meaning { classify: &classify, phase_of_directory: &|_| Phase::Rest };
-    let mut walker = Walker::new(WalkOptions { root: root.to_owned(), follow_links: false }).unwrap();
+    let mut walker = Walker::new(WalkOptions::new(root, false)).unwrap();
     let mut readings = Vec::new();
     let mut each = |found| {
         if let Found::Document(document) = found {

@@ -83,11 +83,11 @@ impl Seen {
 }
 
 fn options(root: &Path) -> WalkOptions {
-    WalkOptions { root: root.to_owned(), follow_links: false }
+    WalkOptions::new(root, false)
 }
 
 fn following(root: &Path) -> WalkOptions {
-    WalkOptions { root: root.to_owned(), follow_links: true }
+    WalkOptions::new(root, true)
 }
 
 /// Walks all phases; `meanwhile` is called for everything found, before it is noted.
@@ -316,6 +316,27 @@ fn files_that_everybody_may_write_are_warned_of() {
         }
     });
     assert_eq!(kinds, [("users/2.json".to_owned(), WarningKind::WorldWritable)]);
+}
+
+#[test]
+fn files_that_are_read_next_are_not_looked_at() {
+    let root = tree(&[("users/1.json", "{}"), ("chat_sessions/a.json", "[1]"), ("chat_sessions/note.txt", "12345")]);
+    fs::set_permissions(root.path().join("chat_sessions/a.json"), fs::Permissions::from_mode(0o666)).unwrap();
+    symlink("a.json", root.path().join("chat_sessions/b.json")).unwrap();
+    let mut sizes = Vec::new();
+    let options = WalkOptions { read_next: vec![&CHAT], ..following(root.path()) };
+    let seen = walk_and(options, |found| match found {
+        Found::Document(document) => sizes.extend(document.files.iter().map(|file| (file.path.to_string(), file.size))),
+        Found::NotMigrated { file, .. } => sizes.push((file.path.to_string(), file.size)),
+        Found::Warning(_) | Found::Problem(_) => {}
+    });
+    // A followed link is looked at, because of where it may lead.
+    let expected =
+        [("chat_sessions/a.json", 0), ("chat_sessions/b.json", 3), ("chat_sessions/note.txt", 5), ("users/1.json", 2)];
+    sizes.sort();
+    assert_eq!(sizes, expected.map(|(path, size)| (path.to_owned(), size)));
+    let warned = seen.lines.iter().filter(|line| line.starts_with("warning")).collect::<Vec<_>>();
+    assert_eq!(warned, ["warning world_writable: chat_sessions/b.json"]);
 }
 
 /// A directory that nobody can list by its path, not even root: the path is longer than a path

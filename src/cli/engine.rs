@@ -62,7 +62,7 @@ pub fn options(config: &Config, kinds: Vec<&'static DocumentKind>) -> Options {
         zone: config.timezone.clone(),
         follow_links: config.follow_links,
         whole_bytes: config.whole_bytes,
-        chunk_bytes: config.chunk_bytes,
+        round_bytes: config.round_bytes,
         batch_rows: config.batch_rows,
         batch_bytes: config.batch_bytes,
         writers: config.connections,

@@ -25,7 +25,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::pipeline::memory::{self, Sizes};
-use crate::pipeline::{Way, CHUNK_BYTES};
+use crate::pipeline::{Way, ROUND_BYTES};
 use database::Address;
 
 /// Threads that read even where there are fewer cores. Each holds a document, so more take more memory.
@@ -60,7 +60,7 @@ pub struct Config {
     pub max_connections: u32,
     pub idle_timeout: Duration,
     /// Bytes of files that are read and decoded together.
-    pub chunk_bytes: u64,
+    pub round_bytes: u64,
     pub batch_rows: usize,
     pub batch_bytes: usize,
     /// Connections that write at once.
@@ -134,13 +134,13 @@ impl Config {
         let chosen = layers.raw(&key::THREADS).is_some();
         let threads = layers.take(&key::THREADS, &decoding.to_string(), |text| value::number(text, 1, 1024))?;
         let readers = if chosen { threads } else { cores.max(1) as u64 };
-        let usual = Sizes { chunk_bytes: CHUNK_BYTES, whole_bytes, batch_bytes, writers: connections };
+        let usual = Sizes { round_bytes: ROUND_BYTES, whole_bytes, batch_bytes, writers: connections };
         // Taken last, because it cuts what the others say.
         let sizes = layers.optional(&key::MAX_MEMORY, |text| {
             let most = value::size(text, 1, 1 << 44)?;
             memory::within(most, threads, usual).map_err(|too_little| too_little.to_string())
         })?;
-        let Sizes { chunk_bytes, whole_bytes, batch_bytes, writers: connections } = sizes.unwrap_or(usual);
+        let Sizes { round_bytes, whole_bytes, batch_bytes, writers: connections } = sizes.unwrap_or(usual);
 
         let narrow = |number: u64| usize::try_from(number).expect("its range ends at 2^30");
         Ok(Config {
@@ -153,7 +153,7 @@ impl Config {
             with,
             max_connections: u32::try_from(max_connections).expect("at most 10,000"),
             idle_timeout: Duration::from_secs(idle_timeout),
-            chunk_bytes,
+            round_bytes,
             batch_rows: narrow(batch_rows),
             batch_bytes: narrow(batch_bytes),
             connections: narrow(connections),

@@ -72,7 +72,8 @@ impl Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileRole(pub &'static str);
 
-/// A file found by the walk.
+/// A file found by the walk. Size and time are those of the last look at it: of the walk's, or of the
+/// reading's where the walk left it to that.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceFile {
     pub path: RelPath,

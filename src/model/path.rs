@@ -14,6 +14,16 @@ impl RelPath {
         RelPath(path.into())
     }
 
+    /// The path of what stands in this directory under the name; both may be long lists of parts.
+    pub fn join(&self, name: &OsStr) -> RelPath {
+        RelPath(join(&self.0, name))
+    }
+
+    /// Where it is under the root.
+    pub fn below(&self, root: &Path) -> PathBuf {
+        join(root, self.0.as_os_str())
+    }
+
     pub fn as_path(&self) -> &Path {
         &self.0
     }
@@ -30,7 +40,7 @@ impl RelPath {
     /// Text from which the bytes can be told again: UTF-8 stays, a backslash and every byte that
     /// is not UTF-8 become `\xNN`. This is how paths stand in the ledger and in reject files.
     pub fn to_text(&self) -> String {
-        if let Some(plain) = self.0.to_str().filter(|text| !text.contains('\\')) {
+        if let Some(plain) = self.plain() {
             return plain.to_owned();
         }
         let mut text = String::new();
@@ -46,6 +56,16 @@ impl RelPath {
             }
         }
         text
+    }
+
+    /// Whether [`RelPath::to_text`] gives this.
+    pub fn is_text(&self, text: &str) -> bool {
+        self.plain().map_or_else(|| self.to_text() == text, |plain| plain == text)
+    }
+
+    /// The path itself, where nothing in it has to be escaped.
+    fn plain(&self) -> Option<&str> {
+        self.0.to_str().filter(|text| !text.contains('\\'))
     }
 
     /// The inverse of [`RelPath::to_text`]. What is no escape stands for itself.
@@ -70,6 +90,14 @@ impl RelPath {
         }
         RelPath(PathBuf::from(OsStr::from_bytes(&path)))
     }
+}
+
+/// As [`Path::join`], in one piece of memory: each of a million files is joined several times.
+fn join(directory: &Path, name: &OsStr) -> PathBuf {
+    let mut path = PathBuf::with_capacity(directory.as_os_str().len() + 1 + name.len());
+    path.push(directory);
+    path.push(name);
+    path
 }
 
 /// For people: control characters (escape codes of a terminal among them) are escaped.

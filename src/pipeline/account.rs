@@ -121,6 +121,12 @@ impl Account {
         }
     }
 
+    /// What was met when a document was to be read.
+    pub fn met(&mut self, gone: &[FileProblem], warnings: Vec<Warning>) {
+        gone.iter().for_each(|problem| self.file_problem(problem));
+        warnings.into_iter().for_each(|warning| self.warning(warning));
+    }
+
     pub fn warning(&mut self, warning: Warning) {
         *self.warning_counts.entry(warning.kind.code()).or_default() += 1;
         if self.warnings.len() < MOST_FINDINGS {

@@ -63,14 +63,13 @@ impl<'a> Claims<'a> {
     /// Notes what a document claims; if another one came first, it becomes a reject. To be called
     /// for every document of a phase, in path order.
     pub fn judge(&mut self, seen: Seen) -> Seen {
-        let (document, standing) = match &seen {
-            Seen::Loaded(loaded) => (&loaded.source.document, &loaded.source.standing),
-            Seen::Large(streamed) => (&streamed.source.document, &streamed.source.standing),
-            Seen::Rejected { document, standing, .. } => (document, standing),
-            Seen::Unchanged { document, .. } | Seen::Failed { document, .. } => (document, &Standing::Holds),
-            Seen::Touched(source) => (&source.document, &Standing::Holds),
+        let standing = match &seen {
+            Seen::Loaded(loaded) => &loaded.source.standing,
+            Seen::Large(streamed) => &streamed.source.standing,
+            Seen::Rejected { standing, .. } => standing,
+            Seen::Unchanged { .. } | Seen::Failed { .. } | Seen::Touched(_) => &Standing::Holds,
         };
-        let earlier = self.first_of(document);
+        let earlier = self.first_of(seen.document());
         let first = match standing {
             Standing::Open => earlier,
             Standing::Holds => None,

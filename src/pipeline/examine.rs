@@ -8,8 +8,10 @@ use jiff::tz::TimeZone;
 use crate::format::{DecodeContext, Format};
 use crate::model::document::Anchor;
 use crate::model::ledger::RESIDUE;
-use crate::model::{Content, DecodeError, Decoded, Document, Flaw, Instant, Limits, Part, Reject, RelPath};
-use crate::source::{self, FileContent, ReadOptions, ReadProblem, Reading};
+use crate::model::{Content, DecodeError, Decoded, Document, Flaw, Instant, Limits, Part, Reject, RelPath, SourceFile};
+use crate::source::{
+    self, FileContent, FileProblem, ReadFile, ReadOptions, ReadProblem, Reading, Warning, WarningKind,
+};
 use crate::target::Encoder;
 
 use super::item::{has_references, Encoded, Loaded, Ready, Source, Standing, Streamed};
@@ -32,9 +34,10 @@ pub struct Known {
 impl Known {
     /// Whether the ledger has other times of the document's files.
     fn is_touched(&self, document: &Document, reading: &Reading) -> bool {
-        let now =
-            document.files.iter().zip(&reading.files).map(|(file, read)| (file.path.to_text(), Some(read.modified)));
-        !now.into_iter().all(|file| self.files.contains(&file))
+        let is_known = |file: &SourceFile, read: &ReadFile| {
+            self.files.iter().any(|(path, modified)| *modified == Some(read.modified) && file.path.is_text(path))
+        };
+        !document.files.iter().zip(&reading.files).all(|(file, read)| is_known(file, read))
     }
 }
 
@@ -59,6 +62,41 @@ pub enum Seen {
     },
 }
 
+impl Seen {
+    pub fn document(&self) -> &Document {
+        match self {
+            Seen::Loaded(loaded) => &loaded.source.document,
+            Seen::Large(streamed) => &streamed.source.document,
+            Seen::Touched(source) => &source.document,
+            Seen::Rejected { document, .. } | Seen::Unchanged { document, .. } | Seen::Failed { document, .. } => {
+                document
+            }
+        }
+    }
+
+    /// Of its files, as read.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Seen::Loaded(loaded) => loaded.source.bytes,
+            Seen::Large(streamed) => streamed.source.bytes,
+            Seen::Touched(source) => source.bytes,
+            Seen::Rejected { reject, .. } => reject.bytes,
+            Seen::Unchanged { bytes, .. } => *bytes,
+            Seen::Failed { .. } => 0,
+        }
+    }
+}
+
+/// A document and what else was met on the way to it.
+pub struct Examined {
+    pub seen: Seen,
+    /// Files of it that were gone when they were to be opened.
+    pub gone: Vec<FileProblem>,
+    pub warnings: Vec<Warning>,
+    /// Its rows in the ledger stay as they are and have no seal yet.
+    pub is_unsealed: bool,
+}
+
 /// Reads and decodes documents; shared by rayon's workers.
 pub struct Examiner<'a> {
     pub format: &'static dyn Format,
@@ -73,11 +111,44 @@ pub struct Examiner<'a> {
 }
 
 impl Examiner<'_> {
-    pub fn examine(&self, document: Document, known: Option<&Known>) -> Seen {
-        let reading = match source::read(self.root, &document, &self.read) {
-            Ok(reading) => reading,
-            Err(problem) => return Seen::Failed { document, problem },
+    /// Takes a document from a walk that has not looked at it.
+    pub fn examine(&self, mut document: Document, known: Option<&Known>) -> Examined {
+        let mut gone = Vec::new();
+        let mut warnings = Vec::new();
+        let seen = match self.read(&mut document, &mut gone) {
+            Ok(reading) => {
+                let warned = document.files.iter().zip(&reading.files).filter(|(_, read)| read.is_world_writable);
+                let warning = |path: &RelPath| Warning { path: path.clone(), kind: WarningKind::WorldWritable };
+                warnings.extend(warned.map(|(file, _)| warning(&file.path)));
+                self.recognise(document, reading, known)
+            }
+            Err(problem) => Seen::Failed { document, problem },
         };
+        let is_as_it_was = matches!(seen, Seen::Unchanged { .. } | Seen::Touched(_));
+        let is_unsealed = is_as_it_was && known.is_some_and(|known| known.unsealed);
+        Examined { seen, gone, warnings, is_unsealed }
+    }
+
+    /// Reads the files that are there. One that is gone was deleted since its name was listed, and what is
+    /// left is the document.
+    fn read(&self, document: &mut Document, gone: &mut Vec<FileProblem>) -> Result<Reading, ReadProblem> {
+        let reading = loop {
+            match source::read(self.root, document, &self.read) {
+                Ok(reading) => break reading,
+                Err(ReadProblem::Vanished { file, path }) if document.files.len() > 1 => {
+                    document.files.remove(file);
+                    gone.push(FileProblem::vanished(path));
+                }
+                Err(problem) => return Err(problem),
+            }
+        };
+        for (file, read) in document.files.iter_mut().zip(&reading.files) {
+            (file.size, file.modified) = (read.size, read.modified);
+        }
+        Ok(reading)
+    }
+
+    fn recognise(&self, document: Document, reading: Reading, known: Option<&Known>) -> Seen {
         let standing = known.map(|known| self.standing(&document, known));
         let is_same = |known: &Known| known.digest == Some(reading.digest) && !known.rejected;
         if known.is_some_and(is_same) && standing == Some(Standing::Holds) {
@@ -118,12 +189,12 @@ impl Examiner<'_> {
 
     /// Whether this document is the one that the ledger has.
     fn standing(&self, document: &Document, known: &Known) -> Standing {
-        let mut held = document.files.iter().map(|file| file.path.to_text());
-        if held.any(|held| known.files.iter().any(|(path, _)| *path == held)) {
+        let is_known = |file: &SourceFile| known.files.iter().any(|(path, _)| file.path.is_text(path));
+        if document.files.iter().any(is_known) {
             return Standing::Holds;
         }
         let paths = known.files.iter().map(|(path, _)| RelPath::from_text(path));
-        let there = |path: &RelPath| self.root.join(path.as_path()).symlink_metadata().is_ok();
+        let there = |path: &RelPath| path.below(self.root).symlink_metadata().is_ok();
         paths.into_iter().find(there).map_or(Standing::Open, |path| Standing::Taken(path.to_string()))
     }
 
@@ -186,4 +257,63 @@ pub enum Undecoded {
     Flaw(Flaw),
     Read(ReadProblem),
     Stopped,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::format::donna::{tables, Donna};
+    use crate::model::{ids, FileRole};
+
+    fn examined(root: &Path, files: &[(&str, &'static str)]) -> Examined {
+        let examiner = Examiner {
+            format: &Donna,
+            root,
+            read: ReadOptions { whole_bytes: 1 << 20, lock_patience: Duration::ZERO, follow_links: false },
+            zone: TimeZone::UTC,
+            limits: Limits { json_number_digits: None, json_string_bytes: 1000, json_bytes: 1000, text_bytes: 1000 },
+            part_rows: 100,
+            part_bytes: 1 << 20,
+            encoder: None,
+        };
+        let file = |(path, role): &(&str, &'static str)| SourceFile {
+            path: RelPath::new(*path),
+            role: FileRole(role),
+            size: 0,
+            modified: Instant(0),
+        };
+        let files = files.iter().map(file).collect();
+        let document = Document { kind: &tables::CHAT, key: "a".into(), id: ids::document("chats", "a"), files };
+        examiner.examine(document, None)
+    }
+
+    #[test]
+    fn what_is_left_of_a_document_is_read_and_what_is_gone_is_told() {
+        let root = tempfile::tempdir().expect("a temporary directory can be made");
+        let text = r#"[{"role":"user","content":"Hi"}]"#;
+        fs::write(root.path().join("a.json"), text).expect("a file can be written");
+        fs::set_permissions(root.path().join("a.json"), fs::Permissions::from_mode(0o666)).expect("it is ours");
+        let Examined { seen, gone, warnings, .. } =
+            examined(root.path(), &[("a.json", "history"), ("a_session.json", "session")]);
+        let Seen::Loaded(loaded) = &seen else { panic!("it is a chat without a session") };
+        assert_eq!(loaded.rows(), 2);
+        let [file] = &seen.document().files[..] else { panic!("{:?}", seen.document()) };
+        assert_eq!((file.size, seen.bytes()), (text.len() as u64, text.len() as u64));
+        assert!(file.modified > Instant(0));
+        assert_eq!(
+            gone.iter().map(|problem| problem.to_string()).collect::<Vec<_>>(),
+            ["`a_session.json` vanished after it was found"]
+        );
+        assert_eq!(warnings, [Warning { path: RelPath::new("a.json"), kind: WarningKind::WorldWritable }]);
+
+        // Of one that is gone as a whole, the account tells by its last file.
+        let Examined { seen, gone, .. } =
+            examined(root.path(), &[("b.json", "history"), ("b_session.json", "session")]);
+        assert!(matches!(seen, Seen::Failed { problem: ReadProblem::Vanished { .. }, .. }));
+        assert_eq!((gone.len(), seen.document().files.len(), seen.bytes()), (1, 1, 0));
+    }
 }

@@ -17,7 +17,7 @@ pub fn has_documents(job: &Job) -> Result<bool, WalkError> {
         Class::ByShape { object, otherwise } => is_asked_for(&object) && is_asked_for(&otherwise),
         Class::NotMigrated { .. } => false,
     };
-    let source = WalkOptions { root: job.source.to_owned(), follow_links: options.follow_links };
+    let source = WalkOptions::new(job.source, options.follow_links);
     // Nearly always a name says it at once. Only the walk finds what is not so plain.
     let mut found = options.is_narrowed() || source::has_file(&source, is_document)?;
     // Not the run's: what this one has told of is not told again.

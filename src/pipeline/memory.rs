@@ -14,15 +14,15 @@ const BASE: u64 = 34 * MIB;
 const THREAD: u64 = 3 * MIB;
 /// A connection that writes.
 const WRITER: u64 = 3 * MIB;
-/// Bytes held for one of a chunk: as read, as rows, and as what becomes of them.
-const OF_CHUNK: u64 = 4;
+/// Bytes held for one of a round: as read, as rows, and as what becomes of them.
+const OF_ROUND: u64 = 4;
 /// Bytes held for one of a file that is decoded whole: also its values one by one.
 const OF_WHOLE: u64 = 7;
 /// Bytes held for one of a batch: also on its way through the driver.
 const OF_BATCH: u64 = 2;
 
 /// Below these nothing gets on.
-const LEAST_CHUNK: u64 = MIB / 2;
+const LEAST_ROUND: u64 = MIB / 2;
 const LEAST_WHOLE: u64 = MIB;
 const LEAST_BATCH: u64 = MIB / 4;
 
@@ -30,7 +30,7 @@ const LEAST_BATCH: u64 = MIB / 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// Bytes of files that are read and decoded between two looks at the batches.
-    pub chunk_bytes: u64,
+    pub round_bytes: u64,
     pub whole_bytes: u64,
     pub batch_bytes: u64,
     pub writers: u64,
@@ -55,7 +55,7 @@ impl fmt::Display for TooLittle {
 /// When even the smallest take more.
 pub fn within(most: u64, threads: u64, sizes: Sizes) -> Result<Sizes, TooLittle> {
     let least = |writers: u64| {
-        let sizes = Sizes { chunk_bytes: LEAST_CHUNK, whole_bytes: LEAST_WHOLE, batch_bytes: LEAST_BATCH, writers };
+        let sizes = Sizes { round_bytes: LEAST_ROUND, whole_bytes: LEAST_WHOLE, batch_bytes: LEAST_BATCH, writers };
         fixed(threads, writers) + travelling(threads, sizes)
     };
     let writers = (1..=sizes.writers.max(1)).rev().find(|writers| least(*writers) <= most);
@@ -64,7 +64,7 @@ pub fn within(most: u64, threads: u64, sizes: Sizes) -> Result<Sizes, TooLittle>
     let spare = (most - least(writers)) / 3;
     let cut = |size: u64, least: u64, held: u64| size.min(least + spare / held);
     Ok(Sizes {
-        chunk_bytes: cut(sizes.chunk_bytes, LEAST_CHUNK, OF_CHUNK),
+        round_bytes: cut(sizes.round_bytes, LEAST_ROUND, OF_ROUND),
         whole_bytes: cut(sizes.whole_bytes, LEAST_WHOLE, OF_WHOLE * threads),
         batch_bytes: cut(sizes.batch_bytes, LEAST_BATCH, OF_BATCH * batches(writers)),
         writers,
@@ -76,7 +76,7 @@ fn fixed(threads: u64, writers: u64) -> u64 {
 }
 
 fn travelling(threads: u64, sizes: Sizes) -> u64 {
-    OF_CHUNK * sizes.chunk_bytes
+    OF_ROUND * sizes.round_bytes
         + OF_WHOLE * threads * sizes.whole_bytes
         + OF_BATCH * batches(sizes.writers) * sizes.batch_bytes
 }
@@ -90,7 +90,7 @@ fn batches(writers: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const USUAL: Sizes = Sizes { chunk_bytes: 4 * MIB, whole_bytes: 4 * MIB, batch_bytes: 8 * MIB, writers: 4 };
+    const USUAL: Sizes = Sizes { round_bytes: 4 * MIB, whole_bytes: 4 * MIB, batch_bytes: 8 * MIB, writers: 4 };
 
     #[test]
     fn sizes_shrink_with_the_room_and_never_grow() {
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_is_small_by_itself_stays_as_it_is() {
-        let small = Sizes { chunk_bytes: MIB, whole_bytes: 1000, batch_bytes: 1024, writers: 1 };
+        let small = Sizes { round_bytes: MIB, whole_bytes: 1000, batch_bytes: 1024, writers: 1 };
         let least = within(0, 2, small).expect_err("nothing fits into nothing").least;
         let sizes = within(least + 20 * MIB, 2, small).expect("there is room");
         assert_eq!((sizes.whole_bytes, sizes.batch_bytes, sizes.writers), (1000, 1024, 1));

@@ -40,7 +40,7 @@ pub enum Mode {
 
 /// Bytes of files that are read and decoded together, unless memory is short: enough to keep all cores
 /// busy between two hand-overs.
-pub const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
+pub const ROUND_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How rows go into tables that may be empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,8 +65,8 @@ pub struct Options {
     pub follow_links: bool,
     /// Largest file that is held whole, in bytes.
     pub whole_bytes: u64,
-    /// Bytes of files in a chunk, which are all held at once, decoded; one file may be larger.
-    pub chunk_bytes: u64,
+    /// Bytes of files that are read in one round and held at once, decoded; one file may be larger.
+    pub round_bytes: u64,
     /// A batch is cut before it has more rows than this.
     pub batch_rows: usize,
     /// A batch is cut before it weighs more than this, in bytes.

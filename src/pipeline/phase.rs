@@ -1,19 +1,18 @@
 //! One phase of a run: all its threads and channels, made and joined in one place.
 //!
 //! ```text
-//! walk --chunks--> look up --chunks--> read (rayon within a chunk) --chunks--> cut --batches--> write-1, ...
+//! walk --chunks--> look up --chunks--> read (rayon within a round) --rounds--> cut --batches--> write-1, ...
 //! ```
 //!
-//! The reader takes one chunk at a time, so documents keep their path order on the way to the
+//! The reader ends one round before it begins the next, so documents keep their path order on the way to the
 //! batches whatever the number of workers.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{bounded, Receiver, RecvTimeoutError, Sender};
-use rayon::prelude::*;
 use uuid::Uuid;
 
 use crate::exec::{crew, CrewError, Halt, Progress, Snapshot, Stop, PAUSES};
@@ -27,9 +26,10 @@ use crate::target::{Durability, Holder, Lock, LockError, Target, TargetError};
 use super::account::Account;
 use super::batch::Batcher;
 use super::claims::Claims;
-use super::examine::{Examiner, Known, Seen};
+use super::examine::{Examined, Examiner, Known, Seen};
 use super::item::{Item, Rejected};
 use super::options::Options;
+use super::round::round;
 use super::write::{self, Env, Shared, WriteError};
 use crate::ledger::{self, Fingerprint, LedgerDocument};
 
@@ -106,11 +106,11 @@ pub fn run(
         }
         let (looked_up, looked_up_in) = bounded(CHUNKS_AHEAD);
         crew.spawn("look up", move || look_up(job, chunks_in, looked_up));
-        // None waits between the two: a chunk that was read is held by one of them.
-        let (examined, examined_in) = bounded(0);
+        // None waits between the two: what was read is held by one of them.
+        let (rounds, rounds_in) = bounded(0);
         let (done, done_in) = bounded(1);
-        crew.spawn("read", move || read(job, looked_up_in, examined, done_in));
-        crew.spawn("cut", move || cut(job, claims, examined_in, done, batches));
+        crew.spawn("read", move || read(job, looked_up_in, rounds, done_in));
+        crew.spawn("cut", move || cut(job, claims, rounds_in, done, batches));
         for (number, connection) in writers.iter().enumerate() {
             let (batches_in, working) = (batches_in.clone(), working.clone());
             crew.spawn(format!("write-{}", number + 1), move || {
@@ -148,7 +148,7 @@ fn count(job: &PhaseJob, stopped: &dyn Fn() -> bool) -> Result<(), PhaseError> {
     if !job.options.count_first || job.progress.snapshot().files_total.is_some() {
         return Ok(());
     }
-    let options = WalkOptions { root: job.examiner.root.to_owned(), follow_links: job.options.follow_links };
+    let options = WalkOptions::new(job.examiner.root, job.options.follow_links);
     if let Some(all) = source::count(&options, &|| stopped() || job.stop.requested().is_some())? {
         job.progress.set_total(all.files, all.bytes);
     }
@@ -190,7 +190,6 @@ fn walk(
     halt: &Halt,
 ) -> Result<(), PhaseError> {
     let mut chunk = Vec::new();
-    let mut bytes = 0;
     let mut open = true;
     walk_phase(job.format, job.options, phase, walker, &mut |found| {
         if job.stop.requested().is_some() || halt.is_set() {
@@ -200,14 +199,11 @@ fn walk(
         match found {
             Met::Document(document) => {
                 job.progress.add_found(document.files.len() as u64);
-                bytes += document.bytes();
                 chunk.push(document);
-                if chunk.len() >= CHUNK_DOCUMENTS || bytes >= job.options.chunk_bytes {
-                    bytes = 0;
-                    if chunks.send(std::mem::take(&mut chunk)).is_err() {
-                        open = false; // The reader is gone and knows why.
-                        return ControlFlow::Break(());
-                    }
+                let is_full = chunk.len() >= CHUNK_DOCUMENTS;
+                if is_full && chunks.send(std::mem::take(&mut chunk)).is_err() {
+                    open = false; // The reader is gone and knows why.
+                    return ControlFlow::Break(());
                 }
             }
             Met::Other { files, bytes, note } => {
@@ -310,43 +306,40 @@ fn look_up(job: &PhaseJob, chunks: Receiver<Vec<Document>>, looked_up: Sender<Lo
     Ok(())
 }
 
-/// What reading a chunk's documents made of them, in their order.
-struct Examined {
-    seen: Vec<Seen>,
-    /// Documents whose rows in the ledger have no seal yet.
-    unsealed: Vec<Uuid>,
-    /// There are rows in it: no other chunk is read before they are in batches, for the memory. Then it is
+/// What reading some documents made of them, in their order.
+struct Round {
+    examined: Vec<Examined>,
+    /// There are rows in it: nothing else is read before they are in batches, for the memory. Then it is
     /// the writers that all others wait for, so nothing is lost by it.
     is_heavy: bool,
 }
 
-/// Reads, recognises and decodes chunk by chunk, on all cores.
+/// Reads, recognises and decodes, as many documents at one time as may be held, on all cores.
 fn read(
     job: &PhaseJob,
     chunks: Receiver<LookedUp>,
-    examined: Sender<Examined>,
+    rounds: Sender<Round>,
     done: Receiver<()>,
 ) -> Result<(), PhaseError> {
-    for (chunk, known) in chunks {
-        if job.stop.requested().is_some() {
+    let mut waiting = VecDeque::new();
+    while job.stop.requested().is_none() {
+        while waiting.len() < CHUNK_DOCUMENTS {
+            let next = if waiting.is_empty() { chunks.recv().ok() } else { chunks.try_recv().ok() };
+            let Some((chunk, known)) = next else { break };
+            let known = Arc::new(known);
+            waiting.extend(chunk.into_iter().map(|document| (document, known.clone())));
+        }
+        if waiting.is_empty() {
             break;
         }
-        let seen: Vec<Seen> = chunk
-            .into_par_iter()
-            .map(|document| {
-                let known = known.get(&document.id);
-                job.examiner.examine(document, known)
-            })
-            .collect();
-        let is_unsealed = |id: &Uuid| known.get(id).is_some_and(|known| known.unsealed);
-        let unsealed = seen.iter().filter_map(|seen| match seen {
-            Seen::Unchanged { document, .. } => Some(document.id).filter(is_unsealed),
-            Seen::Touched(source) => Some(source.document.id).filter(is_unsealed),
-            _ => None,
+        let examined = round(&mut waiting, job.options.round_bytes, |(document, known)| {
+            let known = known.get(&document.id);
+            let examined = job.examiner.examine(document, known);
+            let bytes = examined.seen.bytes();
+            (examined, bytes)
         });
-        let unsealed = unsealed.collect();
-        let is_heavy = seen.iter().any(|seen| matches!(seen, Seen::Loaded(_)));
-        let sent = examined.send(Examined { seen, unsealed, is_heavy });
+        let is_heavy = examined.iter().any(|examined| matches!(examined.seen, Seen::Loaded(_)));
+        let sent = rounds.send(Round { examined, is_heavy });
         if sent.is_err() || (is_heavy && done.recv().is_err()) {
             break; // Whoever cuts is gone and knows why.
         }
@@ -354,22 +347,29 @@ fn read(
     Ok(())
 }
 
-/// Accounts for what need not be written, and cuts the rest into batches, while the next chunk is read.
+/// Accounts for what need not be written, and cuts the rest into batches, while the next round is read.
 fn cut(
     job: &PhaseJob,
     claims: &mut Claims,
-    examined: Receiver<Examined>,
+    rounds: Receiver<Round>,
     done: Sender<()>,
     batches: Sender<Vec<Item>>,
 ) -> Result<(), PhaseError> {
     // A repair is a transaction of its own.
     let batch_rows = if job.env.repairs.is_some() { 1 } else { job.options.batch_rows };
     let mut batcher = Batcher::new(batch_rows, job.options.batch_bytes);
-    for Examined { seen, unsealed, is_heavy } in examined {
+    for Round { examined, is_heavy } in rounds {
+        let unsealed = examined.iter().filter(|examined| examined.is_unsealed);
+        let unsealed: Vec<Uuid> = unsealed.map(|examined| examined.seen.document().id).collect();
         if !unsealed.is_empty() {
             write::retried(job.env, job.look_ups, Durability::Full, |connection| write::seal(connection, &unsealed))?;
         }
-        for seen in seen {
+        for Examined { seen, gone, warnings, .. } in examined {
+            job.progress.add_done(gone.len() as u64, 0);
+            if !gone.is_empty() || !warnings.is_empty() {
+                let mut account = job.account.lock().unwrap_or_else(PoisonError::into_inner);
+                account.met(&gone, warnings);
+            }
             let Some(item) = sort(job, claims, seen) else { continue };
             let (rows, bytes) = item.size();
             for batch in batcher.push(item, rows, bytes) {

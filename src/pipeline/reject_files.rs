@@ -90,7 +90,7 @@ impl RejectFiles {
         for file in &document.files {
             open.count += 1;
             let name = format!("{:06}-{}", open.count, safe_name(&file.path.file_name().to_string_lossy()));
-            let from = self.root.join(file.path.as_path());
+            let from = file.path.below(&self.root);
             let copied = self.copy(&from, &self.directory.join("files").join(&name))?;
             files.push(Copy { path: file.path.to_text(), copy: copied.then(|| format!("files/{name}")) });
         }

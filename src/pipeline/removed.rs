@@ -197,7 +197,7 @@ fn is_there(
     mut paths: impl Iterator<Item = RelPath>,
 ) -> bool {
     paths.any(|path| {
-        let absolute = root.join(path.as_path());
+        let absolute = path.below(root);
         match absolute.symlink_metadata() {
             Ok(_) => {}
             // A file that cannot be looked at is not known to be gone.

@@ -112,7 +112,8 @@ pub enum RunError {
 /// What made it impossible to go on. What was committed by then stays; the same command resumes.
 pub fn migrate(job: &Job) -> Result<Report, RunError> {
     let begun = std::time::Instant::now();
-    let mut walker = Walker::new(WalkOptions { root: job.source.to_owned(), follow_links: job.options.follow_links })?;
+    let walk = WalkOptions::new(job.source, job.options.follow_links);
+    let mut walker = Walker::new(WalkOptions { read_next: job.options.kinds.clone(), ..walk })?;
     if !has_documents(job)? {
         return Err(RunError::NothingKnown { source_path: job.source.to_owned() });
     }
@@ -311,7 +312,7 @@ impl<'a> Run<'a> {
     /// Whether the load goes in bulk; then its tables are bare from here on.
     fn choose(&self, holds: Holds) -> Result<Chosen, RunError> {
         let job = self.job;
-        let source = WalkOptions { root: job.source.to_owned(), follow_links: job.options.follow_links };
+        let source = WalkOptions::new(job.source, job.options.follow_links);
         let (format, options, target, run) = (job.format, job.options, self.target, self.id);
         let choice = Choice { format, options, source: &source, target, run, holds };
         bulk::choose(&choice).map_err(|error| match error {

@@ -1,9 +1,8 @@
 //! What is there, before anything is written: the same way as a migration up to the batches.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-
-use rayon::prelude::*;
 
 use crate::exec::{Progress, Snapshot, Stop};
 use crate::format::Format;
@@ -13,14 +12,15 @@ use crate::source::{ReadOptions, WalkError, WalkOptions, Walker};
 
 use super::account::Account;
 use super::claims::{Claims, Keys};
-use super::examine::{Examiner, Seen, Undecoded};
+use super::examine::{Examined, Examiner, Seen, Undecoded};
 use super::item::{Loaded, Ready};
 use super::options::Options;
 use super::phase::{walk_phase, Met};
+use super::round::round;
 use super::run::LOCK_PATIENCE;
 use super::write::Done;
 
-/// Documents examined between two looks at the clock and the stop flag.
+/// Documents that wait before some of them are examined.
 const CHUNK: usize = 512;
 
 #[derive(Debug)]
@@ -51,7 +51,8 @@ pub fn scan(
     progress: &Progress,
     tick: &(dyn Fn(&Snapshot) + Sync),
 ) -> Result<ScanReport, ScanError> {
-    let walk_options = WalkOptions { root: source.to_owned(), follow_links: options.follow_links };
+    let walk_options =
+        WalkOptions { read_next: options.kinds.clone(), ..WalkOptions::new(source, options.follow_links) };
     let mut walker = Walker::new(walk_options)?;
     let examiner = Examiner {
         format,
@@ -71,8 +72,7 @@ pub fn scan(
     let mut claims = Claims::new(&examiner, Keys::Here);
     for phase in Phase::ALL {
         progress.set_phase(phase);
-        let mut chunk: Vec<Document> = Vec::new();
-        let mut bytes = 0;
+        let mut waiting: VecDeque<Document> = VecDeque::new();
         walk_phase(format, options, phase, &mut walker, &mut |met| {
             match met {
                 Met::Other { files, bytes, note } => {
@@ -82,11 +82,9 @@ pub fn scan(
                 }
                 Met::Document(document) => {
                     progress.add_found(document.files.len() as u64);
-                    bytes += document.bytes();
-                    chunk.push(document);
-                    if chunk.len() >= CHUNK || bytes >= options.chunk_bytes {
-                        bytes = 0;
-                        examine(&examiner, &mut claims, std::mem::take(&mut chunk), &mut account, progress);
+                    waiting.push_back(document);
+                    while waiting.len() >= CHUNK && stop.requested().is_none() {
+                        examine(&examiner, &mut claims, &mut waiting, options, &mut account, progress);
                         tick(&progress.snapshot());
                     }
                 }
@@ -99,7 +97,9 @@ pub fn scan(
         if stop.requested().is_some() {
             break;
         }
-        examine(&examiner, &mut claims, chunk, &mut account, progress);
+        while !waiting.is_empty() && stop.requested().is_none() {
+            examine(&examiner, &mut claims, &mut waiting, options, &mut account, progress);
+        }
     }
     let stopped = stop.requested().is_some();
     account.summary.check()?;
@@ -110,10 +110,24 @@ pub fn scan(
     Ok(ScanReport { account, stopped })
 }
 
-fn examine(examiner: &Examiner, claims: &mut Claims, chunk: Vec<Document>, account: &mut Account, progress: &Progress) {
-    let seen: Vec<Seen> =
-        chunk.into_par_iter().map(|document| finish_large(examiner, examiner.examine(document, None))).collect();
-    for seen in seen {
+/// One round of those that wait.
+fn examine(
+    examiner: &Examiner,
+    claims: &mut Claims,
+    waiting: &mut VecDeque<Document>,
+    options: &Options,
+    account: &mut Account,
+    progress: &Progress,
+) {
+    let examined = round(waiting, options.round_bytes, |document| {
+        let mut examined = examiner.examine(document, None);
+        let bytes = examined.seen.bytes();
+        examined.seen = finish_large(examiner, examined.seen);
+        (examined, bytes)
+    });
+    for Examined { seen, gone, warnings, .. } in examined {
+        progress.add_done(gone.len() as u64, 0);
+        account.met(&gone, warnings);
         let (document, bytes, done) = match claims.judge(seen) {
             Seen::Loaded(loaded) => {
                 let mut done = Done::new(DocumentOutcome::Loaded);

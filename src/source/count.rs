@@ -90,7 +90,7 @@ mod tests {
         for (path, size) in [("1", 10), ("a/2", 20), ("a/b/3", 30)] {
             fs::write(root.path().join(path), vec![b' '; size]).expect("a file can be written");
         }
-        let options = WalkOptions { root: root.path().to_owned(), follow_links: false };
+        let options = WalkOptions::new(root.path(), false);
         (root, options)
     }
 

@@ -54,6 +54,11 @@ impl FileProblem {
         };
         FileProblem { path, subject, kind, error }
     }
+
+    /// Of a file that was gone when it was to be opened.
+    pub fn vanished(path: RelPath) -> FileProblem {
+        FileProblem::new(path, Subject::File, io::ErrorKind::NotFound.into())
+    }
 }
 
 impl fmt::Display for FileProblem {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::model::{Class, Document, FileRole, Instant, RelPath, SourceFile};
+use crate::model::{Class, Document, DocumentKind, FileRole, Instant, RelPath, SourceFile};
 
 use super::found::{FileProblem, Found, Subject, Warning, WarningKind, NO_ROLE, SPECIAL_FILE, SYMBOLIC_LINK};
 use super::list::{Entries, Kind};
@@ -28,6 +28,8 @@ pub(super) struct Look<'a> {
     pub directory: &'a RelPath,
     pub entries: &'a Entries,
     pub follow_links: bool,
+    /// See [`super::WalkOptions`].
+    pub read_next: &'a [&'static DocumentKind],
     pub classify: &'a (dyn Fn(&RelPath) -> Class + Sync),
 }
 
@@ -57,11 +59,11 @@ impl Look<'_> {
     }
 
     fn path(&self, at: usize) -> RelPath {
-        RelPath::new(self.directory.as_path().join(self.entries.name(at)))
+        self.directory.join(self.entries.name(at))
     }
 
     fn absolute(&self, path: &RelPath) -> PathBuf {
-        self.root.join(path.as_path())
+        path.below(self.root)
     }
 
     fn claim(&self, at: usize) -> Option<Claim> {
@@ -76,21 +78,29 @@ impl Look<'_> {
     fn document(&self, at: usize, pairs: &Pairs) -> Vec<Found> {
         let mut found = Vec::new();
         let mut files = Vec::new();
+        // The first file may have vanished; its name still says what the document is.
+        let made = pairs.claim(at).map(|claim| {
+            let member = claim.member((self.classify)(&self.path(at)));
+            (claim.document, member.expect("classifying is pure: this class made the claim"))
+        });
+        let is_read_next = made.as_ref().is_some_and(|(_, member)| self.read_next.contains(&member.kind));
         for member in pairs.chain(at) {
             let role = pairs.claim(member).map_or(NO_ROLE, |claim| claim.role);
-            match self.file(member, role, &mut found) {
+            let file = match self.entries.kind(member) {
+                Kind::File if is_read_next => {
+                    Ok(SourceFile { path: self.path(member), role, size: 0, modified: Instant(0) })
+                }
+                _ => self.file(member, role, &mut found),
+            };
+            match file {
                 Ok(file) => files.push(file),
                 Err(problem) => found.push(Found::Problem(problem)),
             }
         }
-        match pairs.claim(at) {
+        match made {
             Some(_) if files.is_empty() => {}
-            Some(claim) => {
-                // The first file may have vanished; its name still says what the document is.
-                let member = claim.member((self.classify)(&self.path(at)));
-                let member = member.expect("classifying is pure: this class made the claim");
-                let document = Document { kind: member.kind, key: member.key, id: claim.document, files };
-                found.push(Found::Document(document));
+            Some((id, member)) => {
+                found.push(Found::Document(Document { kind: member.kind, key: member.key, id, files }));
             }
             None => found.extend(files.into_iter().map(|file| Found::NotMigrated { layout: self.layout(at), file })),
         }
@@ -129,7 +139,7 @@ impl Look<'_> {
                 return Err(FileProblem::new(path, Subject::File, error));
             }
         }
-        if regular && metadata.permissions().mode() & 0o002 != 0 {
+        if regular && is_world_writable(&metadata) {
             found.push(warning(&path, WarningKind::WorldWritable));
         }
         // A link's or a pipe's size says nothing about content.
@@ -149,6 +159,10 @@ impl Look<'_> {
         let target = fs::canonicalize(absolute).ok()?;
         (!target.starts_with(self.root)).then(|| warning(path, WarningKind::LinkOutside))
     }
+}
+
+pub(super) fn is_world_writable(metadata: &Metadata) -> bool {
+    metadata.permissions().mode() & 0o002 != 0
 }
 
 fn warning(path: &RelPath, kind: WarningKind) -> Found {

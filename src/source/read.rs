@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::model::{Document, Instant, RelPath};
 
 use super::digest::{document_digest, Share};
+use super::look::is_world_writable;
 use super::open::{lock_shared, metadata, open, Locking};
 
 /// What is read from a large file at a time.
@@ -45,6 +46,8 @@ pub struct ReadFile {
     pub size: u64,
     pub modified: Instant,
     pub blake3: [u8; 32],
+    /// Every user of the machine may write it.
+    pub is_world_writable: bool,
 }
 
 /// A document's files as they were read, in the document's order.
@@ -143,7 +146,7 @@ fn twice<T>(mut attempt: impl FnMut() -> Result<T, ReadProblem>) -> Result<T, Re
 fn read_once(root: &Path, document: &Document, options: &ReadOptions) -> Result<Reading, ReadProblem> {
     let mut files = Vec::with_capacity(document.files.len());
     for (at, file) in document.files.iter().enumerate() {
-        let path = root.join(file.path.as_path());
+        let path = file.path.below(root);
         files.push(read_file(&path, options).map_err(|trouble| trouble.with(document, at, options))?);
     }
     let shares = document.files.iter().zip(&files);
@@ -169,7 +172,8 @@ fn read_open(file: &File, before: &Metadata, options: &ReadOptions) -> Result<Re
         return Err(Trouble::Changed);
     }
     let modified = Instant::from_system_time(before.modified()?);
-    Ok(ReadFile { content, size: before.len(), modified, blake3: *blake3.as_bytes() })
+    let is_world_writable = is_world_writable(before);
+    Ok(ReadFile { content, size: before.len(), modified, blake3: *blake3.as_bytes(), is_world_writable })
 }
 
 /// The file under its lock, and what the system says of it from then on.

@@ -34,7 +34,7 @@ pub fn open_stream(
     file: usize,
     options: &ReadOptions,
 ) -> io::Result<VerifiedStream> {
-    let path = root.join(document.files[file].path.as_path());
+    let path = document.files[file].path.below(root);
     let (opened, metadata) = open_locked(&path, options).map_err(|trouble| match trouble {
         Trouble::Io(error) => error,
         Trouble::Changed => changed(),

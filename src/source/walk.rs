@@ -11,7 +11,7 @@ use std::io;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
-use crate::model::{Class, Phase, RelPath};
+use crate::model::{Class, DocumentKind, Phase, RelPath};
 
 use super::found::{FileProblem, Found, Subject};
 use super::list::{list, Entries, Identity, Kind, ListOptions};
@@ -22,11 +22,22 @@ use super::pair::Pairs;
 /// few enough to be held beside the names.
 const CHUNK: usize = 1024;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct WalkOptions {
     /// May itself be a symbolic link.
     pub root: PathBuf,
     pub follow_links: bool,
+    /// Kinds of whose documents each is read next: their ordinary files are not looked at, because the
+    /// system would be asked the same twice. Size and time of such a file are zero until it is read, and
+    /// only then it turns out to be gone, or to be one that must be warned of.
+    pub read_next: Vec<&'static DocumentKind>,
+}
+
+impl WalkOptions {
+    /// For a walk that looks at every file.
+    pub fn new(root: impl Into<PathBuf>, follow_links: bool) -> WalkOptions {
+        WalkOptions { root: root.into(), follow_links, read_next: Vec::new() }
+    }
 }
 
 /// What gives paths their meaning. Both must be pure: they are asked more than once.
@@ -189,9 +200,9 @@ impl Walker {
     ) -> ControlFlow<()> {
         let Some(frame) = way.last() else { return ControlFlow::Continue(()) };
         let kind = frame.entries.kind(at);
-        let path = RelPath::new(frame.directory.as_path().join(frame.entries.name(at)));
+        let path = frame.directory.join(frame.entries.name(at));
         if frame.own && kind == Kind::LinkedDirectory {
-            let outside = self.look(frame, meaning).outside(&self.root.join(path.as_path()), &path);
+            let outside = self.look(frame, meaning).outside(&path.below(&self.root), &path);
             outside.into_iter().try_for_each(&mut *each)?;
         }
         let ancestors: Vec<Identity> = way.iter().map(|frame| frame.identity).collect();
@@ -221,7 +232,7 @@ impl Walker {
             is_known_leaf: !own && self.leaves.contains(&directory),
             ancestors,
         };
-        let listing = list(&self.root.join(directory.as_path()), &options)?;
+        let listing = list(&directory.below(&self.root), &options)?;
         if listing.names_of_leaf >= LARGE {
             self.leaves.insert(directory.clone());
         }
@@ -245,6 +256,7 @@ impl Walker {
             directory: &frame.directory,
             entries: &frame.entries,
             follow_links: self.options.follow_links,
+            read_next: &self.options.read_next,
             classify: meaning.classify,
         }
     }

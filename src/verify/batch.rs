@@ -121,7 +121,7 @@ impl Judge<'_> {
         // A row that transload did not write says nothing about whose the key is.
         let Some(ledger) = stored.document.as_ref().filter(|ledger| ledger.seal != Seal::Broken) else { return false };
         let paths: Vec<RelPath> = ledger.paths().iter().map(|path| RelPath::from_text(path)).collect();
-        let is_there = |path: &RelPath| self.root.join(path.as_path()).symlink_metadata().is_ok();
+        let is_there = |path: &RelPath| path.below(self.root).symlink_metadata().is_ok();
         !document.files.iter().any(|file| paths.contains(&file.path)) && paths.iter().any(is_there)
     }
 

@@ -89,7 +89,7 @@ pub fn documents(
 fn document_without_files(job: &Job, held: &LedgerDocument) -> Option<Document> {
     let kind = job.options.kinds.iter().copied().find(|kind| kind.name == held.kind)?;
     let files = held.held(job.format)?.files;
-    let is_there = |path: &RelPath| job.source.join(path.as_path()).symlink_metadata().is_ok();
+    let is_there = |path: &RelPath| path.below(job.source).symlink_metadata().is_ok();
     if files.is_empty() || files.iter().any(|file| is_there(&file.path)) {
         return None;
     }

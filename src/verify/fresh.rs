@@ -23,7 +23,7 @@ impl Judge<'_> {
     pub fn files_now(&self, document: &Document) -> Document {
         let mut files: Vec<SourceFile> = Vec::new();
         for path in self.format.siblings(document) {
-            let full = self.root.join(path.as_path());
+            let full = path.below(self.root);
             let metadata = match self.read.follow_links {
                 true => full.metadata(),
                 false => full.symlink_metadata(),
@@ -53,7 +53,7 @@ impl Judge<'_> {
 
     /// The document of which a path is a file, if it is there.
     pub fn found_at(&self, path: &RelPath) -> Option<Document> {
-        self.root.join(path.as_path()).symlink_metadata().ok()?;
+        path.below(self.root).symlink_metadata().ok()?;
         let documents = |member: Membership| {
             let file = SourceFile { path: path.clone(), role: member.role, size: 0, modified: Instant(0) };
             let id = ids::document(member.kind.name, &member.key);
@@ -111,7 +111,7 @@ pub fn owned(
     since: Instant,
     rows: &HashSet<(&'static str, Uuid)>,
 ) -> Result<HashSet<(&'static str, Uuid)>, VerifyError> {
-    let mut walker = Walker::new(WalkOptions { root: job.source.to_owned(), follow_links: job.options.follow_links })?;
+    let mut walker = Walker::new(WalkOptions::new(job.source, job.options.follow_links))?;
     let classify = |path: &_| job.format.classify(path);
     let phase_of_directory = |path: &_| job.format.phase_of_directory(path);
     let meaning = Meaning { classify: &classify, phase_of_directory: &phase_of_directory };

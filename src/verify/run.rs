@@ -128,7 +128,7 @@ pub fn verify(job: &Job) -> Result<Outcome, VerifyError> {
     let started = Instant::now();
     let clock = std::time::Instant::now();
     let options = job.options;
-    let mut walker = Walker::new(WalkOptions { root: job.source.to_owned(), follow_links: options.follow_links })?;
+    let mut walker = Walker::new(WalkOptions::new(job.source, options.follow_links))?;
     let mut readers = job.target.readers(options.threads.max(1))?;
     let taken = std::time::Instant::now();
     let judge_with = |known| Judge {

@@ -391,6 +391,7 @@ fn copied(reading: &Reading) -> Option<Reading> {
             size: file.size,
             modified: file.modified,
             blake3: file.blake3,
+            is_world_writable: file.is_world_writable,
         }),
         FileContent::Large => None,
     };

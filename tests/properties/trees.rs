@@ -82,7 +82,7 @@ pub fn options(root: &Path, batch_rows: usize, batch_bytes: usize, whole_bytes: 
         follow_links: false,
         whole_bytes,
         batch_rows,
-        chunk_bytes: transload::pipeline::CHUNK_BYTES,
+        round_bytes: transload::pipeline::ROUND_BYTES,
         batch_bytes,
         writers: 2,
         prefer: Prefer::Neither,

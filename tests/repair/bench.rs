@@ -223,7 +223,7 @@ pub fn options(directory: &Path, reading: Reading) -> Options {
         follow_links: false,
         whole_bytes: if reading == Reading::Whole { 1 << 20 } else { IN_PARTS },
         batch_rows: 7,
-        chunk_bytes: transload::pipeline::CHUNK_BYTES,
+        round_bytes: transload::pipeline::ROUND_BYTES,
         batch_bytes: 1 << 20,
         writers: 2,
         prefer: Prefer::Neither,
@@ -258,7 +258,7 @@ pub fn run(source: &Path, target: &dyn Target, options: &Options) -> Result<Repo
 
 /// The documents of a source, as they are met.
 pub fn documents_of(source: &Path) -> Vec<Document> {
-    let mut walker = Walker::new(WalkOptions { root: source.to_owned(), follow_links: false }).expect("a directory");
+    let mut walker = Walker::new(WalkOptions::new(source, false)).expect("a directory");
     let meaning = Meaning {
         classify: &|path: &RelPath| DONNA.classify(path),
         phase_of_directory: &|path: &RelPath| DONNA.phase_of_directory(path),

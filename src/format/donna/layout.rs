@@ -3,6 +3,8 @@
 //! The directories may stand in the source root or in a `data` directory below it, as the
 //! application's own root has them.
 
+use std::borrow::Cow;
+
 use crate::model::{ids, Class, Document, DocumentKind, FileRole, Membership, Phase, RelPath, Row, Table, Value};
 
 use super::tables;
@@ -112,9 +114,11 @@ fn home(directory: &str) -> &str {
 /// The name without `.json`, as text; bytes that are no UTF-8 are escaped (decoding then rejects
 /// the document, because such a name cannot be a key).
 fn stem(path: &RelPath) -> Option<String> {
-    let name = RelPath::new(path.file_name()).to_text();
-    let utf8 = path.file_name().to_str();
-    utf8.unwrap_or(&name).strip_suffix(".json").filter(|stem| !stem.is_empty()).map(str::to_owned)
+    let name = match path.file_name().to_str() {
+        Some(name) => Cow::from(name),
+        None => RelPath::new(path.file_name()).to_text().into(),
+    };
+    name.strip_suffix(".json").filter(|stem| !stem.is_empty()).map(str::to_owned)
 }
 
 fn whole(kind: &'static DocumentKind, key: String) -> Class {

@@ -96,7 +96,7 @@ pub fn ledger_row(
         }
     } else {
         for path in ledger.paths() {
-            if !document.files.iter().any(|file| file.path.to_text() == path) {
+            if !document.files.iter().any(|file| file.path.is_text(&path)) {
                 let difference = Difference {
                     file: path,
                     detail: Some("a file of the document is gone".into()),
