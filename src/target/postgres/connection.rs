@@ -283,11 +283,10 @@ impl Connection for PgConnection {
         let context = || format!("cannot delete rows of `{}`", table.name);
         self.may_write(context)?;
         self.run(context, |session, schemas| {
-            let statement = sql::delete(&schemas.table(table), table, filter);
-            let lists = lists(table, filter)?;
-            let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
-                lists.iter().map(|(list, array)| (list as &(dyn ToSql + Sync), array.clone())).collect();
-            Ok(session.client.execute_typed(&statement, &parameters)?)
+            let (parameters, types): (Vec<Parameter>, Vec<Type>) = parameters(table, filter)?.into_iter().unzip();
+            let statement = session.prepared(sql::delete(&schemas.table(table), table, filter), &types)?;
+            let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|parameter| parameter as _).collect();
+            Ok(session.client.execute(&statement, &parameters)?)
         })
     }
 
@@ -461,22 +460,25 @@ fn filtered<'a>(
     table: &Table,
     filter: &Filter,
 ) -> Result<RowIter<'a>, Failure> {
-    let (lists, types): (Vec<Parameter>, Vec<Type>) = lists(table, filter)?.into_iter().unzip();
+    let (parameters, types): (Vec<Parameter>, Vec<Type>) = parameters(table, filter)?.into_iter().unzip();
     let prepared = session.prepared(query, &types)?;
-    Ok(session.client.query_raw(&prepared, lists)?)
+    Ok(session.client.query_raw(&prepared, parameters)?)
 }
 
 fn none_open() -> TargetError {
     TargetError::new(TargetErrorKind::Other, "no transaction is open")
 }
 
-/// The values for each column of a filter as one array, however many: the rows then come in one order. With
-/// the array's type.
-fn lists(table: &Table, filter: &Filter) -> Result<Vec<(Parameter, Type)>, Failure> {
+/// The values for each column of a filter, however many, as one array: the rows then come in one order. One
+/// value is itself. With the parameter's type.
+fn parameters(table: &Table, filter: &Filter) -> Result<Vec<(Parameter, Type)>, Failure> {
     let list = |(column, values): (usize, &[Value])| {
         let column = &table.columns[column];
-        let (_, array) = encode::array_type(column.kind);
-        Ok((encode::array(column.kind, column.name, values)?, array))
+        let (single, array) = encode::array_type(column.kind);
+        Ok(match sql::only_one(values) {
+            Some(value) => (encode::value(column, value)?, single),
+            None => (encode::array(column.kind, column.name, values)?, array),
+        })
     };
     filter.lists().into_iter().map(list).collect()
 }

@@ -85,15 +85,16 @@ impl ToSql for Parameter {
 
 /// A row's values as parameters.
 pub fn values(table: &Table, row: &Row) -> Result<Vec<Parameter>, EncodeError> {
-    let value = |(column, value): (&Column, &Value)| {
-        if *value == Value::Null {
-            return Ok(Parameter(None));
-        }
-        let mut bytes = Vec::new();
-        content(&mut bytes, column.kind, column.name, value)?;
-        Ok(Parameter(Some(bytes)))
-    };
-    table.columns.iter().zip(&row.0).map(value).collect()
+    table.columns.iter().zip(&row.0).map(|(column, one)| value(column, one)).collect()
+}
+
+pub fn value(column: &Column, value: &Value) -> Result<Parameter, EncodeError> {
+    if *value == Value::Null {
+        return Ok(Parameter(None));
+    }
+    let mut bytes = Vec::new();
+    content(&mut bytes, column.kind, column.name, value)?;
+    Ok(Parameter(Some(bytes)))
 }
 
 /// Appends a value with its length before it; NULL is the length -1.

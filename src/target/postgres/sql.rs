@@ -1,6 +1,6 @@
 //! The statements, as text: names quoted and qualified, values always as parameters.
 
-use crate::model::{Column, Kind, Owner, Table};
+use crate::model::{Column, Kind, Owner, Table, Value};
 use crate::target::Filter;
 
 /// The one place where a name becomes SQL.
@@ -32,13 +32,28 @@ fn columns(table: &Table) -> String {
     table.columns.iter().map(|column| quote(column.name)).collect::<Vec<_>>().join(", ")
 }
 
+/// Each list of the filter is one parameter.
 fn condition(table: &Table, filter: &Filter) -> String {
-    let one =
-        |(number, (column, _)): (usize, (usize, _))| format!("{} = ANY(${number})", quote(table.columns[column].name));
+    let one = |(number, (column, values)): (usize, (usize, &[Value]))| {
+        let name = quote(table.columns[column].name);
+        match only_one(values) {
+            Some(_) => format!("{name} = ${number}"),
+            None => format!("{name} = ANY(${number})"),
+        }
+    };
     let all: Vec<String> = (1..).zip(filter.lists()).map(one).collect();
     match all.is_empty() {
         true => String::new(),
         false => format!(" WHERE {}", all.join(" AND ")),
+    }
+}
+
+/// The value of a list that has no other: the server keeps the plan for one value, and plans for an array
+/// again each time, which takes longer than to find a row.
+pub fn only_one(values: &[Value]) -> Option<&Value> {
+    match values {
+        [value] if *value != Value::Null => Some(value),
+        _ => None,
     }
 }
 
