@@ -1,6 +1,6 @@
 //! A document's rows as the database holds them, against what the ledger says was written.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
 
 use uuid::Uuid;
@@ -61,7 +61,12 @@ pub struct Look {
     /// What differs from what was written, in a few words; rows that were added are not counted
     /// here, but by [`Rows::foreign`].
     pub edits: Option<String>,
+    /// What the ledger holds of the document's parts.
+    pub parts: Parts,
 }
+
+/// The digests of the ledger's rows of a document's parts, by the parts' numbers.
+pub type Parts = BTreeMap<i64, [u8; ROW_DIGEST]>;
 
 /// Reads the rows and compares their digests.
 pub fn look(
@@ -69,7 +74,7 @@ pub fn look(
     connection: &mut dyn Connection,
     document: &LedgerDocument,
 ) -> Result<Look, TargetError> {
-    let mut recorded = recorded(connection, format, document.id)?;
+    let Held { mut recorded, parts } = held(connection, format, document.id)?;
     let mut edited = 0u64;
     let mut rows = Rows::default();
     let mut texts = Vec::new();
@@ -99,7 +104,7 @@ pub fn look(
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
     let edits = (!found.is_empty()).then(|| edits(&found.join(", ")));
-    Ok(Look { rows, natural_texts: texts, edits })
+    Ok(Look { rows, natural_texts: texts, edits, parts })
 }
 
 /// How a finding about a document's rows begins.
@@ -107,13 +112,20 @@ pub fn edits(found: &str) -> String {
     format!("rows in the database since they were written: {found}")
 }
 
-type Recorded = HashMap<Uuid, (&'static Table, [u8; ROW_DIGEST])>;
+/// What the ledger says of a document's parts.
+struct Held {
+    /// The rows that the document has, with their digests as written.
+    recorded: HashMap<Uuid, (&'static Table, [u8; ROW_DIGEST])>,
+    parts: Parts,
+}
 
-/// The rows that the ledger says the document has, with their digests as written.
-fn recorded(connection: &mut dyn Connection, format: &dyn Format, document: Uuid) -> Result<Recorded, TargetError> {
-    let mut recorded = Recorded::new();
+fn held(connection: &mut dyn Connection, format: &dyn Format, document: Uuid) -> Result<Held, TargetError> {
+    let (mut recorded, mut parts) = (HashMap::new(), Parts::new());
     let values = [Value::Uuid(document)];
     connection.select(&RESIDUE, &Filter::In { column: r::DOCUMENT_ID, values: &values }, &mut |part| {
+        if let Some(number) = part.0[r::PART].as_int() {
+            parts.insert(number, digest::row(&part));
+        }
         let name = part.0[r::TABLE_NAME].as_text();
         if let Some(table) = format.tables().iter().find(|table| Some(table.name) == name) {
             let ids = unpack_ids(part.0[r::ROW_IDS].as_bytes().unwrap_or_default());
@@ -125,5 +137,5 @@ fn recorded(connection: &mut dyn Connection, format: &dyn Format, document: Uuid
         }
         ControlFlow::Continue(())
     })?;
-    Ok(recorded)
+    Ok(Held { recorded, parts })
 }

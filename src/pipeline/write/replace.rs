@@ -56,6 +56,8 @@ pub struct Replacement<'a, 'e> {
     counts: BTreeMap<&'static str, u64>,
     settle: References,
     pub(super) adoptions: Vec<Note>,
+    /// What the ledger holds of parts that have not been written anew.
+    held_parts: live::Parts,
     /// The ledger's rows of the parts, not yet written: nobody asks for them before the document is done.
     residues: Vec<Row>,
     residue_bytes: usize,
@@ -115,6 +117,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             counts: BTreeMap::new(),
             settle: References::new(),
             adoptions: Vec::new(),
+            held_parts: live::Parts::new(),
             residues: Vec::new(),
             residue_bytes: 0,
         };
@@ -124,14 +127,13 @@ impl<'a, 'e> Replacement<'a, 'e> {
                 return Ok(Begun::Conflict(edits));
             }
             replacement.rows = look.rows;
+            replacement.held_parts = look.parts;
             // What was adopted once stays so.
             replacement.adoptions = vec![ADOPTED; known.notes_with(ADOPTED.code)];
             if source.document.kind.phase == Phase::Users {
                 let kind = source.document.kind.name;
                 replacement.settle.extend(look.natural_texts.into_iter().map(|text| (kind, text)));
             }
-            let document = [Value::Uuid(source.document.id)];
-            replacement.connection.delete(&RESIDUE, &Filter::In { column: r::DOCUMENT_ID, values: &document })?;
         }
         Ok(Begun::Ready(Box::new(replacement)))
     }
@@ -168,6 +170,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             counts: BTreeMap::new(),
             settle: References::new(),
             adoptions,
+            held_parts: live::Parts::new(),
             residues: Vec::new(),
             residue_bytes: 0,
         })
@@ -231,12 +234,35 @@ impl<'a, 'e> Replacement<'a, 'e> {
         }
     }
 
+    /// Writes those of the parts' rows that the ledger does not hold as they are.
     fn write_residues(&mut self) -> Result<(), TargetError> {
-        if !self.residues.is_empty() {
-            self.connection.insert(&RESIDUE, &self.residues)?;
+        let (mut inserts, mut updates) = (Vec::new(), Vec::new());
+        for row in self.residues.drain(..) {
+            let held = row.0[r::PART].as_int().and_then(|number| self.held_parts.remove(&number));
+            match held {
+                Some(held) if held == digest::row(&row) => {}
+                Some(_) => updates.push(row),
+                None => inserts.push(row),
+            }
         }
-        self.residues.clear();
+        if !updates.is_empty() {
+            self.connection.update(&RESIDUE, &updates)?;
+        }
+        if !inserts.is_empty() {
+            self.connection.insert(&RESIDUE, &inserts)?;
+        }
         self.residue_bytes = 0;
+        Ok(())
+    }
+
+    /// Deletes the ledger's rows of parts that the document no longer has.
+    fn forget_parts(&mut self) -> Result<(), TargetError> {
+        let numbers: Vec<Value> = std::mem::take(&mut self.held_parts).into_keys().map(Value::Int).collect();
+        if !numbers.is_empty() {
+            let document = [Value::Uuid(self.source.document.id)];
+            let gone = Filter::Both { first: (r::DOCUMENT_ID, &document), second: (r::PART, &numbers) };
+            self.connection.delete(&RESIDUE, &gone)?;
+        }
         Ok(())
     }
 
@@ -290,6 +316,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             return Err(ReplaceError::Conflict(found));
         }
         self.write_residues()?;
+        self.forget_parts()?;
         self.delete_unseen()?;
         notes.append(&mut self.adoptions);
         let row_id = self.row_id.or(self.known.as_ref().and_then(|known| known.row_id));
