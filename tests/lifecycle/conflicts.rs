@@ -46,13 +46,17 @@ fn a_deleted_row_does_not_come_back(world: &World) {
     is_a_conflict(world, "DELETE FROM messages WHERE content = 'two'", "1 deleted");
 }
 
-fn an_added_row_is_not_taken_out(world: &World) {
-    let add = format!(
+/// The application adds a message to c1.
+fn add() -> String {
+    format!(
         "INSERT INTO messages (id, chat_session_id, role, content, created_at, sequence_number)
          SELECT '00000000-0000-4000-8000-000000000001', id, 'user', 'added', {NOW}, 4
          FROM chat_sessions WHERE chat_id = 'c1'"
-    );
-    is_a_conflict(world, &add, "1 added");
+    )
+}
+
+fn an_added_row_is_not_taken_out(world: &World) {
+    is_a_conflict(world, &add(), "1 added");
 }
 
 fn a_document_whose_rows_are_all_gone_is_a_conflict(world: &World) {
@@ -105,7 +109,24 @@ fn a_conflict_leaves_the_other_documents_of_its_batch_alone(world: &World) {
     assert_eq!(world.migrate(&[]).said(), "1: 1 loaded, 1 updated, 5 unchanged, 1 conflicts; 3 rows");
 }
 
+/// This one shows only when all of the document's rows were compared, and some of them written.
+fn a_conflict_at_a_documents_end_undoes_that_document_alone(world: &World) {
+    edited(world, &add());
+    let of_c1 = "SELECT * FROM messages WHERE chat_session_id IN (SELECT id FROM chat_sessions WHERE chat_id = 'c1')
+                 ORDER BY id";
+    let before = world.values(of_c1);
+    world.json("chat_sessions/c1.json", &history(&["eins", "two", "three", "four"]));
+    world.json("chat_sessions/c0.json", &history(&["new"]));
+    world.json("chat_sessions/c2.json", &history(&["not alone"]));
+    let run = world.migrate(&[]);
+    assert_eq!(run.said(), "1: 1 loaded, 1 updated, 5 unchanged, 1 conflicts; 5 rows");
+    assert_eq!(world.values(of_c1), before);
+    assert_eq!(world.value("SELECT count(*) FROM messages WHERE content = 'not alone'"), "1");
+    assert_eq!(world.migrate(&[]).said(), "1: 7 unchanged, 1 conflicts; 0 rows");
+}
+
 on_every_target!(
+    a_conflict_at_a_documents_end_undoes_that_document_alone,
     an_edited_row_is_not_overwritten,
     a_deleted_row_does_not_come_back,
     an_added_row_is_not_taken_out,
