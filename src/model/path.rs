@@ -14,7 +14,7 @@ impl RelPath {
         RelPath(path.into())
     }
 
-    /// The path of what stands in this directory under the name; both may be long lists of parts.
+    /// The path of what has this name in the directory that this is.
     pub fn join(&self, name: &OsStr) -> RelPath {
         RelPath(join(&self.0, name))
     }

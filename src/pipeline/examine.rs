@@ -116,6 +116,11 @@ impl Examiner<'_> {
         let mut gone = Vec::new();
         let mut warnings = Vec::new();
         let seen = match self.read(&mut document, &mut gone) {
+            // Somebody is about to delete it, and what is in the database is not to shrink with it.
+            Ok(_) if known.is_some() && !gone.is_empty() => {
+                let problem = ReadProblem::Changed { file: 0, path: document.path().clone() };
+                Seen::Failed { document, problem }
+            }
             Ok(reading) => {
                 let warned = document.files.iter().zip(&reading.files).filter(|(_, read)| read.is_world_writable);
                 let warning = |path: &RelPath| Warning { path: path.clone(), kind: WarningKind::WorldWritable };
@@ -269,7 +274,7 @@ mod tests {
     use crate::format::donna::{tables, Donna};
     use crate::model::{ids, FileRole};
 
-    fn examined(root: &Path, files: &[(&str, &'static str)]) -> Examined {
+    fn examined(root: &Path, files: &[(&str, &'static str)], known: Option<&Known>) -> Examined {
         let examiner = Examiner {
             format: &Donna,
             root,
@@ -288,8 +293,10 @@ mod tests {
         };
         let files = files.iter().map(file).collect();
         let document = Document { kind: &tables::CHAT, key: "a".into(), id: ids::document("chats", "a"), files };
-        examiner.examine(document, None)
+        examiner.examine(document, known)
     }
+
+    const BOTH: [(&str, &str); 2] = [("a.json", "history"), ("a_session.json", "session")];
 
     #[test]
     fn what_is_left_of_a_document_is_read_and_what_is_gone_is_told() {
@@ -297,8 +304,7 @@ mod tests {
         let text = r#"[{"role":"user","content":"Hi"}]"#;
         fs::write(root.path().join("a.json"), text).expect("a file can be written");
         fs::set_permissions(root.path().join("a.json"), fs::Permissions::from_mode(0o666)).expect("it is ours");
-        let Examined { seen, gone, warnings, .. } =
-            examined(root.path(), &[("a.json", "history"), ("a_session.json", "session")]);
+        let Examined { seen, gone, warnings, .. } = examined(root.path(), &BOTH, None);
         let Seen::Loaded(loaded) = &seen else { panic!("it is a chat without a session") };
         assert_eq!(loaded.rows(), 2);
         let [file] = &seen.document().files[..] else { panic!("{:?}", seen.document()) };
@@ -311,9 +317,22 @@ mod tests {
         assert_eq!(warnings, [Warning { path: RelPath::new("a.json"), kind: WarningKind::WorldWritable }]);
 
         // Of one that is gone as a whole, the account tells by its last file.
-        let Examined { seen, gone, .. } =
-            examined(root.path(), &[("b.json", "history"), ("b_session.json", "session")]);
+        fs::remove_file(root.path().join("a.json")).expect("it is there");
+        let Examined { seen, gone, .. } = examined(root.path(), &BOTH, None);
         assert!(matches!(seen, Seen::Failed { problem: ReadProblem::Vanished { .. }, .. }));
         assert_eq!((gone.len(), seen.document().files.len(), seen.bytes()), (1, 1, 0));
+    }
+
+    #[test]
+    fn a_document_that_is_being_deleted_stays_as_the_database_has_it() {
+        let root = tempfile::tempdir().expect("a temporary directory can be made");
+        fs::write(root.path().join("a_session.json"), r#"{"id":"1","chat_id":"a"}"#).expect("a file can be written");
+        let files = BOTH.map(|(path, _)| (path.to_owned(), Some(Instant(0)))).to_vec();
+        let known = Known { digest: Some([0; 32]), base_time: Instant(0), files, rejected: false, unsealed: false };
+        let Examined { seen, gone, .. } = examined(root.path(), &BOTH, Some(&known));
+        assert!(matches!(seen, Seen::Failed { problem: ReadProblem::Changed { .. }, .. }));
+        assert_eq!((gone.len(), seen.document().files.len()), (1, 1));
+        // One of which nothing is in the database loses nothing.
+        assert!(matches!(examined(root.path(), &BOTH, None).seen, Seen::Loaded(_)));
     }
 }
