@@ -24,6 +24,8 @@ fn in_the_middle(world: &World) -> (Held, Running) {
     let held = world.hold(HELD);
     let running = world.start_migrate(&["--batch-rows", "100"]);
     until("the first chats are loaded", || loaded(world) > 300);
+    let file = world.source().join(HELD).canonicalize().expect("it is there");
+    until("the run waits for the locked file", || running.has_open(&file));
     (held, running)
 }
 

@@ -400,6 +400,13 @@ impl Running {
         assert!(status.expect("there is a kill command").success());
     }
 
+    /// Whether it has this file open.
+    pub fn has_open(&self, path: &Path) -> bool {
+        let process = self.0.as_ref().expect("it runs").id();
+        let open = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+        open.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|file| file == path)
+    }
+
     pub fn wait(mut self) -> Ran {
         let child = self.0.take().expect("it runs");
         Ran::of(child.wait_with_output().expect("it is our child"))
