@@ -108,6 +108,18 @@ pub enum Class {
     },
 }
 
+impl Class {
+    /// What the file is a part of, if of anything. Whether its first character begins an object is asked only
+    /// where that decides.
+    pub fn member(&self, begins_object: impl FnOnce() -> bool) -> Option<&Membership> {
+        match self {
+            Class::Document(member) => Some(member),
+            Class::ByShape { object, otherwise } => Some(if begins_object() { object } else { otherwise }),
+            Class::NotMigrated { .. } => None,
+        }
+    }
+}
+
 /// The unit that loads whole or not at all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {

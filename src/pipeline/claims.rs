@@ -4,16 +4,17 @@
 //! run loaded keeps its claim; `examine` has found out about those. Keys within the rows (a clerk
 //! id) are held here only as long as the database holds none: later it decides, in path order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
 use crate::format::Format;
-use crate::model::{ids, Class, Document, Flaw, Membership, Phase, Place, Reason, RelPath, Value};
+use crate::model::{ids, Document, Flaw, Membership, Phase, Place, Reason, RelPath, Value};
 use crate::source::{shape_of, Shape};
 
+use super::claimants::Claimants;
 use super::examine::{Examiner, Seen};
 use super::item::{Loaded, Source, Standing};
 
@@ -43,14 +44,7 @@ pub struct Claims<'a> {
 /// directory that may hold the same.
 struct Listed {
     directory: PathBuf,
-    documents: Option<HashMap<Uuid, BTreeMap<PathBuf, Needs>>>,
-}
-
-/// What a file's content must be for its name to make the document.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Needs {
-    Nothing,
-    Shape(Shape),
+    documents: Option<Claimants>,
 }
 
 impl<'a> Claims<'a> {
@@ -144,18 +138,17 @@ impl<'a> Claims<'a> {
         });
         for earlier in &mut listed[..at] {
             let directory = &earlier.directory;
-            let documents = earlier.documents.get_or_insert_with(|| list(self.format, self.root, directory));
-            let is_it = |(name, needs): &(&PathBuf, &Needs)| {
-                let path = self.root.join(directory).join(name);
-                let look = if self.follow_links { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
-                let fits = match needs {
-                    Needs::Nothing => true,
-                    Needs::Shape(shape) => shape_of(&path, self.follow_links) == *shape,
-                };
-                fits && look.is_ok_and(|found| found.is_file())
+            let documents = earlier.documents.get_or_insert_with(|| Claimants::list(self.format, self.root, directory));
+            let is_it = |path: &RelPath| {
+                let absolute = path.below(self.root);
+                let look = if self.follow_links { fs::metadata(&absolute) } else { fs::symlink_metadata(&absolute) };
+                let begins_object = || shape_of(&absolute, self.follow_links) == Shape::Object;
+                let is_claimed = |member: &Membership| ids::document(member.kind.name, &member.key) == document.id;
+                look.is_ok_and(|found| found.is_file())
+                    && self.format.classify(path).member(begins_object).is_some_and(is_claimed)
             };
-            if let Some((name, _)) = documents.get(&document.id).into_iter().flatten().find(is_it) {
-                return Some(RelPath::new(directory.join(name)));
+            if let Some(path) = documents.of(document.id).map(|name| RelPath::new(directory.join(name))).find(is_it) {
+                return Some(path);
             }
         }
         None
@@ -179,26 +172,4 @@ fn as_twin(mut source: Source) -> Source {
 fn refused(source: Source, flaw: Flaw) -> Seen {
     let reject = Box::new(source.reject(flaw));
     Seen::Rejected { document: source.document, reject, standing: source.standing }
-}
-
-/// The documents that a directory's names make, each with its files in path order.
-fn list(format: &'static dyn Format, root: &Path, directory: &Path) -> HashMap<Uuid, BTreeMap<PathBuf, Needs>> {
-    let id = |member: &Membership| ids::document(member.kind.name, &member.key);
-    let mut documents: HashMap<Uuid, BTreeMap<PathBuf, Needs>> = HashMap::new();
-    // What cannot be listed any more claims nothing; the walk reports it.
-    for entry in fs::read_dir(root.join(directory)).into_iter().flatten().flatten() {
-        let name = PathBuf::from(entry.file_name());
-        let mut note = |member: &Membership, needs| {
-            documents.entry(id(member)).or_default().insert(name.clone(), needs);
-        };
-        match format.classify(&RelPath::new(directory.join(&name))) {
-            Class::Document(member) => note(&member, Needs::Nothing),
-            Class::ByShape { object, otherwise } => {
-                note(&object, Needs::Shape(Shape::Object));
-                note(&otherwise, Needs::Shape(Shape::Other));
-            }
-            Class::NotMigrated { .. } => {}
-        }
-    }
-    documents
 }

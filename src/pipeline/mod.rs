@@ -7,6 +7,7 @@
 mod account;
 mod batch;
 mod bulk;
+mod claimants;
 mod claims;
 mod examine;
 mod export_rejects;

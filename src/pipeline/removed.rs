@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::format::Format;
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{documents as d, rejects as r, residue, DOCUMENTS, REJECTS, RESIDUE};
-use crate::model::{ids, Class, Membership, RelPath, Row, Value};
+use crate::model::{ids, Membership, RelPath, Row, Value};
 use crate::source::{shape_of, Names, Shape};
 use crate::target::{in_transaction, select_all, Connection, Filter, TargetError};
 
@@ -207,14 +207,8 @@ fn is_there(
             let (kind, key) = (member.kind.name, member.key.as_str());
             document == ids::document(kind, key) || document == ids::twin(kind, key, &path.to_text())
         };
-        match format.classify(&path) {
-            Class::Document(member) => is_its(&member),
-            // A session file that became a list is the history of another chat now.
-            Class::ByShape { object, otherwise } => match shape_of(&absolute, options.follow_links) {
-                Shape::Object => is_its(&object),
-                Shape::Other => is_its(&otherwise),
-            },
-            Class::NotMigrated { .. } => false,
-        }
+        // A session file that became a list is the history of another chat now.
+        let begins_object = || shape_of(&absolute, options.follow_links) == Shape::Object;
+        format.classify(&path).member(begins_object).is_some_and(is_its)
     })
 }

@@ -20,15 +20,7 @@ pub(super) struct Claim {
 impl Claim {
     /// The claim of a file whose class is `class`, given its shape where that matters.
     pub fn of(class: &Class, shape: impl FnOnce() -> Shape) -> Option<Claim> {
-        let member = match class {
-            Class::Document(member) => member,
-            Class::ByShape { object, otherwise } => match shape() {
-                Shape::Object => object,
-                Shape::Other => otherwise,
-            },
-            Class::NotMigrated { .. } => return None,
-        };
-        Some(Claim::by(member))
+        class.member(|| shape() == Shape::Object).map(Claim::by)
     }
 
     fn by(member: &Membership) -> Claim {

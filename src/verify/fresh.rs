@@ -33,20 +33,15 @@ impl Judge<'_> {
                 continue;
             }
             let is_own = |member: &Membership| *member.kind == *document.kind && member.key == document.key;
-            let member = match self.format.classify(&path) {
-                Class::Document(member) => Some(member),
-                Class::ByShape { object, otherwise } => match shape_of(&full, self.read.follow_links) {
-                    Shape::Object => Some(object),
-                    Shape::Other => Some(otherwise),
-                },
-                Class::NotMigrated { .. } => None,
-            };
-            let Some(member) = member.filter(is_own) else { continue };
-            if files.iter().any(|file| file.role == member.role) {
+            let class = self.format.classify(&path);
+            let begins_object = || shape_of(&full, self.read.follow_links) == Shape::Object;
+            let Some(member) = class.member(begins_object).filter(|member| is_own(member)) else { continue };
+            let role = member.role;
+            if files.iter().any(|file| file.role == role) {
                 continue; // Another file's document claims the same.
             }
             let modified = metadata.modified().map_or(Instant(0), Instant::from_system_time);
-            files.push(SourceFile { path, role: member.role, size: metadata.len(), modified });
+            files.push(SourceFile { path, role, size: metadata.len(), modified });
         }
         Document { files, ..document.clone() }
     }
