@@ -169,8 +169,28 @@ fn sqlite_is_measured_and_a_person_can_read_it() {
 }
 
 #[test]
+fn only_the_cases_that_are_named_are_measured() {
+    let place = Workplace::new();
+    let measured = |arguments: &[&str]| {
+        let found = bench(&place, &[&["--records", "200", "--rounds", "1", "--json"], arguments].concat()).expect(0);
+        let found = found.json();
+        (names(&found["sizes"][0]["cases"], "name"), names(&found["sizes"][0]["ratios"], "case"))
+    };
+    let (cases, ratios) = measured(&["--cases", "migrate,floor2,unchanged"]);
+    // In the order in which cases are run, and a ratio only where its floor was measured.
+    assert_eq!((cases.join(" ").as_str(), ratios.join(" ").as_str()), ("floor2 migrate unchanged", "migrate"));
+    let (cases, ratios) = measured(&["--cases", "copy_filled", "--cases", "filled,damaged"]);
+    assert_eq!((cases.join(" ").as_str(), ratios.join(" ").as_str()), ("copy_filled damaged filled", "filled"));
+    let (cases, ratios) = measured(&["--target", "sqlite", "--cases", "read,unchanged,damaged"]);
+    assert_eq!((cases.join(" ").as_str(), ratios.join(" ").as_str()), ("read damaged unchanged", "unchanged"));
+}
+
+#[test]
 fn what_cannot_be_measured_is_told_before_anything_is_done() {
     let place = Workplace::new();
+    let unknown = bench(&place, &["--target", "sqlite", "--cases", "scan,floor2"]).expect(64);
+    assert!(unknown.stderr.contains("no case `floor2`"), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("insert_select, import"), "{}", unknown.stderr);
     let wrong = bench(&place, &["--db", "sqlite:app.db"]).expect(64);
     assert!(wrong.stderr.contains("--target sqlite"), "{}", wrong.stderr);
     bench(&place, &["--target", "sqlite", "--db", "postgres://localhost/x"]).expect(64);

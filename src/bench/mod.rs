@@ -22,6 +22,7 @@ mod server;
 mod trees;
 mod verbs;
 
+pub use cases::Wanted;
 pub use error::BenchError;
 pub use report::{time, Case, Kind, Machine, Ratio, Report, Size, VERSION};
 pub use server::Programs;
@@ -61,6 +62,7 @@ const RATIOS: [(&str, &[&str]); 12] = [
 pub struct Options {
     /// Messages in each tree.
     pub records: Vec<u64>,
+    pub cases: Wanted,
     pub database: Database,
     /// How often each case is run.
     pub rounds: usize,
@@ -103,9 +105,9 @@ pub fn run(options: &Options, stop: &Stop, tell: &dyn Fn(Told)) -> Result<Report
     let mut left_out = Vec::new();
     let bench = match &options.database {
         Database::Sqlite { shell } => {
-            if shell.is_none() {
-                let floors = "insert_select, import, insert_filled";
-                left_out.push(format!("{floors}: SQLite's own shell, sqlite3, was not found"));
+            let floors: Vec<&str> = cases::OF_SHELL.into_iter().filter(|name| options.cases.has(name)).collect();
+            if shell.is_none() && !floors.is_empty() {
+                left_out.push(format!("{}: SQLite's own shell, sqlite3, was not found", floors.join(", ")));
             }
             Bench { options, stop, tell, _server: None, access: None, admin: String::new() }
         }
@@ -165,20 +167,20 @@ impl Bench<'_> {
         (self.tell)(Told::Tree { records });
         let directory = directory.join(records.to_string());
         fs::create_dir(&directory).map_err(BenchError::file(&directory))?;
-        let trees = Trees::make(records, &directory)?;
-        (self.tell)(Told::Prepares { records });
         let options = self.options;
+        let trees = Trees::make(records, &directory, &options.cases)?;
+        (self.tell)(Told::Prepares { records });
         let server = self.access.as_ref().map(|access| (access, self.admin.as_str()));
         let verbs = Verbs { program: &options.program, server };
         let cases = match (server, &options.database) {
             (Some((access, admin)), _) => {
                 let made = OnPostgres::make(access, admin, &verbs, &trees, &directory, options.connections)?;
-                let ways = cases::on_postgres(&made, &verbs, &trees);
+                let ways = cases::on_postgres(&made, &verbs, &trees, &options.cases);
                 self.rounds(records, &ways)?
             }
             (None, database) => {
                 let made = OnSqlite::make(database.shell(), &verbs, &trees, &directory)?;
-                let ways = cases::on_sqlite(&made, &verbs, &trees);
+                let ways = cases::on_sqlite(&made, &verbs, &trees, &options.cases);
                 self.rounds(records, &ways)?
             }
         };
@@ -214,6 +216,14 @@ impl Bench<'_> {
 }
 
 impl Database {
+    /// The names of what can be measured.
+    pub fn cases(&self) -> &'static [&'static str] {
+        match self {
+            Database::Sqlite { .. } => &cases::ON_SQLITE,
+            Database::Private { .. } | Database::Server { .. } => &cases::ON_POSTGRES,
+        }
+    }
+
     /// SQLite's.
     fn shell(&self) -> Option<&Path> {
         match self {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::generate::{generate_beside, Options};
 
+use super::cases::Wanted;
 use super::error::BenchError;
 
 /// The share of documents of the damaged tree that cannot be loaded.
@@ -25,24 +26,26 @@ pub struct Tree {
 
 pub struct Trees {
     pub whole: Tree,
-    /// The same with damage.
-    pub damaged: Tree,
-    /// A tenth as many new documents.
-    pub more: Tree,
+    /// The same with damage, for a case that asks for it.
+    pub damaged: Option<Tree>,
+    /// A tenth as many new documents, for cases that ask for them.
+    pub more: Option<Tree>,
 }
 
 impl Trees {
-    pub fn make(records: u64, directory: &Path) -> Result<Trees, BenchError> {
+    pub fn make(records: u64, directory: &Path, wanted: &Wanted) -> Result<Trees, BenchError> {
         let make = |name: &str, options: Options, prefix: &str| -> Result<Tree, BenchError> {
             let path = directory.join(name);
             let made = generate_beside(&path, &options, prefix)?;
             Ok(Tree { path, records: options.records, files: made.files, bytes: made.bytes })
         };
-        let more = Options { records: records.div_ceil(MORE), seed: 2, damage: 0.0 };
+        let whole = make("tree", Options { records, seed: 1, damage: 0.0 }, "")?;
+        let damaged = || make("damaged", Options { records, seed: 1, damage: DAMAGE }, "");
+        let more = || make("more", Options { records: records.div_ceil(MORE), seed: 2, damage: 0.0 }, MORE_PREFIX);
         Ok(Trees {
-            whole: make("tree", Options { records, seed: 1, damage: 0.0 }, "")?,
-            damaged: make("damaged", Options { records, seed: 1, damage: DAMAGE }, "")?,
-            more: make("more", more, MORE_PREFIX)?,
+            whole,
+            damaged: wanted.damaged().then(damaged).transpose()?,
+            more: wanted.filled().then(more).transpose()?,
         })
     }
 }

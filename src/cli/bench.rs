@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::bench::{self, BenchError, Case, Database, Options, Programs, Report, Size, Told};
+use crate::bench::{self, BenchError, Case, Database, Options, Programs, Report, Size, Told, Wanted};
 use crate::config::Config;
 use crate::exec::Stop;
 
@@ -26,6 +26,9 @@ pub struct BenchArgs {
     /// Into which database [default: postgres, a private server unless --db names one]
     #[arg(long, value_enum, value_name = "DATABASE")]
     pub target: Option<Kind>,
+    /// Only these cases, e.g. floor2,migrate; a ratio needs both sides [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAME,...")]
+    pub cases: Vec<String>,
     /// How often each case is run; the median counts
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
@@ -51,9 +54,11 @@ pub fn run(args: &BenchArgs, config: &Config, db: Option<&OsStr>, quiet: bool) -
     let program = std::env::current_exe().map_err(|error| {
         Failure::new(anyhow::Error::new(error).context("cannot find the program that is to be measured"))
     })?;
+    let database = database(args.target, db, &path)?;
     let options = Options {
         records: args.records.clone(),
-        database: database(args.target, db, &path)?,
+        cases: wanted(&args.cases, database.cases())?,
+        database,
         rounds: args.rounds as usize,
         connections: std::thread::available_parallelism().map_or(1, usize::from).min(8),
         program,
@@ -95,6 +100,16 @@ fn database(kind: Option<Kind>, db: Option<&OsStr>, path: &OsStr) -> Result<Data
                 None => Database::Private { programs },
             })
         }
+    }
+}
+
+fn wanted(names: &[String], known: &[&str]) -> Result<Wanted, Failure> {
+    match names.iter().find(|name| !known.contains(&name.as_str())) {
+        Some(unknown) => {
+            let hint = format!("cases of this database: {}", known.join(", "));
+            Err(Failure::usage(format!("there is no case `{unknown}`"), Some(hint)))
+        }
+        None => Ok(Wanted::new(names.to_vec())),
     }
 }
 

@@ -264,6 +264,7 @@ impl Ready {
 }
 
 /// A database with everything in place, which each round gets a copy of, and the rows in it.
+#[derive(Clone, Copy)]
 pub struct Filled<'a> {
     pub template: &'a Scratch,
     pub rows: &'a Ready,
