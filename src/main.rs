@@ -26,6 +26,7 @@ fn set_delay_of_giving_back(keep: bool) {
 
 fn main() -> ExitCode {
     give_back_huge_pages();
+    share_one_heap();
     let exit = match cli::parse(std::env::args_os()) {
         Ok(cli) => {
             set_delay_of_giving_back(matches!(cli.command, Some(Command::Verify(_))));
@@ -48,6 +49,17 @@ fn give_back_huge_pages() {
         // Only memory is at stake.
         tracing::debug!(%error, "huge pages stay as they are");
     }
+}
+
+/// SQLite has its memory from the C library, which gives threads heaps of their own and keeps what is freed in
+/// them. A connection that goes from one thread to the next, as each phase has its own, would leave its
+/// pages' room behind in every heap: 10 to 27 MiB of a load.
+fn share_one_heap() {
+    // SAFETY: it sets a number that counts when a thread first asks for memory, and no other thread is there.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1)
+    };
 }
 
 fn run(cli: &cli::Cli) -> Exit {

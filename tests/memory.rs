@@ -315,9 +315,49 @@ fn max_memory_is_kept_to_within_a_tenth(place: &Place) {
     assert_within(&smallest, limit * MIB * 11 / 10, &format!("with the smallest, {least}"));
 }
 
+/// A heap that the GNU C library made for a thread: room for 64 MiB at a multiple of that, of which only the
+/// beginning may be used so far.
+fn heap_of_a_thread(maps: &str) -> Option<u64> {
+    const ROOM: u64 = 64 * MIB;
+    let ranges = maps.lines().filter_map(|line| {
+        let (range, rest) = line.split_once(' ')?;
+        let (begin, end) = range.split_once('-')?;
+        let address = |hex| u64::from_str_radix(hex, 16).ok();
+        Some((address(begin)?, address(end)?, rest.split(' ').next()?))
+    });
+    let ranges: Vec<(u64, u64, &str)> = ranges.collect();
+    let pairs = ranges.windows(2).filter(|pair| (pair[0].2, pair[1].2) == ("rw-p", "---p"));
+    let mut of_threads = pairs.filter(|pair| {
+        let (first, second) = (pair[0], pair[1]);
+        first.0.is_multiple_of(ROOM) && first.1 == second.0 && second.1 == first.0 + ROOM
+    });
+    of_threads.next().map(|pair| pair[0].0)
+}
+
+/// SQLite's memory is the C library's. With a heap for each thread, what a phase's writer leaves in its own is no
+/// use to the next one's.
+fn threads_share_one_heap(place: &Place) {
+    let source = place.path("tree");
+    generate(&source, &Options { records: 5_000, seed: 1, damage: 0.0 }).expect("a tree can be made");
+    let database = place.fresh();
+    let mut running = place.start(&source, &database, &["--batch-rows", "100"]);
+    let mut looks = 0;
+    while !running.has_ended() {
+        if let Some(maps) = running.maps().filter(|maps| !maps.is_empty()) {
+            looks += 1;
+            assert_eq!(heap_of_a_thread(&maps), None, "{maps}");
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let ended = running.wait();
+    assert_eq!(ended.code, Some(0), "{}", ended.log);
+    assert!(looks > 10 || !cfg!(target_os = "linux"), "{looks} looks at what it has mapped");
+}
+
 in_every_place!(
     a_tree_of_ten_thousand_records_is_loaded_and_verified_in_less_than_128_mib,
     a_huge_chat_is_loaded_changed_and_verified_in_bounded_memory,
     a_huge_chat_that_was_cut_short_is_rejected_whole,
     max_memory_is_kept_to_within_a_tenth,
+    threads_share_one_heap,
 );

@@ -11,7 +11,7 @@ use crate::model::DocumentKind;
 use crate::pipeline::{Mode, Options, Prefer, Removed};
 use crate::schema::{self, SchemaError};
 use crate::target::postgres::{password_from_pgpass, Parameters, PostgresOptions, PostgresTarget};
-use crate::target::sqlite::SqliteTarget;
+use crate::target::sqlite::{Cache, SqliteTarget};
 use crate::target::{Connection, Durability, Target};
 
 use super::failure::Failure;
@@ -30,7 +30,7 @@ pub fn format(config: &Config) -> Result<&'static dyn Format, Failure> {
 /// The database that the settings name; does not connect.
 pub fn target(config: &Config) -> Result<Box<dyn Target>, Failure> {
     match config.database()? {
-        Database::Sqlite(path) => Ok(Box::new(SqliteTarget::new(path))),
+        Database::Sqlite(path) => Ok(Box::new(SqliteTarget::new(path).with_cache(Cache::of_bytes(config.cache_bytes)))),
         Database::Postgres(settings) => {
             let mut parameters = Parameters::from_url(&settings.url).map_err(Failure::new)?;
             parameters.fill_gaps(&|name| settings.variables.get(name).cloned()).map_err(Failure::new)?;

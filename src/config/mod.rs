@@ -26,6 +26,7 @@ use jiff::tz::TimeZone;
 
 use crate::pipeline::memory::{self, Sizes};
 use crate::pipeline::{Way, ROUND_BYTES};
+use crate::target::sqlite::Cache;
 use database::Address;
 
 /// Threads that read even where there are fewer cores. Each holds a document, so more take more memory.
@@ -63,6 +64,8 @@ pub struct Config {
     pub round_bytes: u64,
     pub batch_rows: usize,
     pub batch_bytes: usize,
+    /// Bytes of its pages that a database within the program keeps in memory.
+    pub cache_bytes: u64,
     /// Connections that write at once.
     pub connections: usize,
     /// How rows go into tables that may be empty.
@@ -134,13 +137,14 @@ impl Config {
         let chosen = layers.raw(&key::THREADS).is_some();
         let threads = layers.take(&key::THREADS, &decoding.to_string(), |text| value::number(text, 1, 1024))?;
         let readers = if chosen { threads } else { cores.max(1) as u64 };
-        let usual = Sizes { round_bytes: ROUND_BYTES, whole_bytes, batch_bytes, writers: connections };
+        let cache_bytes = Cache::USUAL.bytes();
+        let usual = Sizes { round_bytes: ROUND_BYTES, whole_bytes, batch_bytes, cache_bytes, writers: connections };
         // Taken last, because it cuts what the others say.
         let sizes = layers.optional(&key::MAX_MEMORY, |text| {
             let most = value::size(text, 1, 1 << 44)?;
             memory::within(most, threads, usual).map_err(|too_little| too_little.to_string())
         })?;
-        let Sizes { round_bytes, whole_bytes, batch_bytes, writers: connections } = sizes.unwrap_or(usual);
+        let Sizes { round_bytes, whole_bytes, batch_bytes, cache_bytes, writers: connections } = sizes.unwrap_or(usual);
 
         let narrow = |number: u64| usize::try_from(number).expect("its range ends at 2^30");
         Ok(Config {
@@ -156,6 +160,7 @@ impl Config {
             round_bytes,
             batch_rows: narrow(batch_rows),
             batch_bytes: narrow(batch_bytes),
+            cache_bytes,
             connections: narrow(connections),
             mode,
             whole_bytes,

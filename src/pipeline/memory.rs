@@ -8,8 +8,8 @@ use std::fmt;
 
 const MIB: u64 = 1 << 20;
 
-/// The program itself, its allocator's leftovers, a database's cache on our side.
-const BASE: u64 = 34 * MIB;
+/// The program itself, its allocator's leftovers.
+const BASE: u64 = 26 * MIB;
 /// A thread that decodes: its heap and what it keeps for the next document.
 const THREAD: u64 = 3 * MIB;
 /// A connection that writes.
@@ -25,6 +25,7 @@ const OF_BATCH: u64 = 2;
 const LEAST_ROUND: u64 = MIB / 2;
 const LEAST_WHOLE: u64 = MIB;
 const LEAST_BATCH: u64 = MIB / 4;
+const LEAST_CACHE: u64 = 8 * MIB;
 
 /// What bounds the bytes in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct Sizes {
     pub round_bytes: u64,
     pub whole_bytes: u64,
     pub batch_bytes: u64,
+    /// Bytes of its pages that a database within the program keeps in memory.
+    pub cache_bytes: u64,
     pub writers: u64,
 }
 
@@ -55,18 +58,25 @@ impl fmt::Display for TooLittle {
 /// When even the smallest take more.
 pub fn within(most: u64, threads: u64, sizes: Sizes) -> Result<Sizes, TooLittle> {
     let least = |writers: u64| {
-        let sizes = Sizes { round_bytes: LEAST_ROUND, whole_bytes: LEAST_WHOLE, batch_bytes: LEAST_BATCH, writers };
+        let sizes = Sizes {
+            round_bytes: LEAST_ROUND,
+            whole_bytes: LEAST_WHOLE,
+            batch_bytes: LEAST_BATCH,
+            cache_bytes: LEAST_CACHE,
+            writers,
+        };
         fixed(threads, writers) + travelling(threads, sizes)
     };
     let writers = (1..=sizes.writers.max(1)).rev().find(|writers| least(*writers) <= most);
     let writers = writers.ok_or_else(|| TooLittle { least: least(1).div_ceil(MIB) * MIB })?;
-    // What is left beyond the least, by equal parts: reading, decoding and writing wait for each other.
-    let spare = (most - least(writers)) / 3;
+    // What is left beyond the least, by equal parts: reading, decoding, writing and the database wait for each other.
+    let spare = (most - least(writers)) / 4;
     let cut = |size: u64, least: u64, held: u64| size.min(least + spare / held);
     Ok(Sizes {
         round_bytes: cut(sizes.round_bytes, LEAST_ROUND, OF_ROUND),
         whole_bytes: cut(sizes.whole_bytes, LEAST_WHOLE, OF_WHOLE * threads),
         batch_bytes: cut(sizes.batch_bytes, LEAST_BATCH, OF_BATCH * batches(writers)),
+        cache_bytes: cut(sizes.cache_bytes, LEAST_CACHE, 1),
         writers,
     })
 }
@@ -79,6 +89,7 @@ fn travelling(threads: u64, sizes: Sizes) -> u64 {
     OF_ROUND * sizes.round_bytes
         + OF_WHOLE * threads * sizes.whole_bytes
         + OF_BATCH * batches(sizes.writers) * sizes.batch_bytes
+        + sizes.cache_bytes
 }
 
 /// Batches at one time: each writer has one and another waits for it, and one is being filled.
@@ -90,7 +101,8 @@ fn batches(writers: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const USUAL: Sizes = Sizes { round_bytes: 4 * MIB, whole_bytes: 4 * MIB, batch_bytes: 8 * MIB, writers: 4 };
+    const USUAL: Sizes =
+        Sizes { round_bytes: 4 * MIB, whole_bytes: 4 * MIB, batch_bytes: 8 * MIB, cache_bytes: 32 * MIB, writers: 4 };
 
     #[test]
     fn sizes_shrink_with_the_room_and_never_grow() {
@@ -105,6 +117,7 @@ mod tests {
                 assert!(taken <= room, "{threads} threads, {room}: {sizes:?} take {taken}");
                 assert!(sizes.writers >= before.writers && sizes.writers <= USUAL.writers);
                 assert!(sizes.whole_bytes <= USUAL.whole_bytes && sizes.batch_bytes <= USUAL.batch_bytes);
+                assert!(sizes.cache_bytes <= USUAL.cache_bytes);
                 before = sizes;
             }
         }
@@ -112,9 +125,9 @@ mod tests {
 
     #[test]
     fn what_is_small_by_itself_stays_as_it_is() {
-        let small = Sizes { round_bytes: MIB, whole_bytes: 1000, batch_bytes: 1024, writers: 1 };
+        let small = Sizes { round_bytes: MIB, whole_bytes: 1000, batch_bytes: 1024, cache_bytes: MIB, writers: 1 };
         let least = within(0, 2, small).expect_err("nothing fits into nothing").least;
         let sizes = within(least + 20 * MIB, 2, small).expect("there is room");
-        assert_eq!((sizes.whole_bytes, sizes.batch_bytes, sizes.writers), (1000, 1024, 1));
+        assert_eq!((sizes.whole_bytes, sizes.batch_bytes, sizes.cache_bytes, sizes.writers), (1000, 1024, MIB, 1));
     }
 }

@@ -261,6 +261,11 @@ impl Running {
         self.child.try_wait().expect("it is our child").is_some()
     }
 
+    /// What it has mapped into its memory, as Linux tells it; `None` where nobody tells.
+    pub fn maps(&self) -> Option<String> {
+        fs::read_to_string(format!("/proc/{}/maps", self.child.id())).ok()
+    }
+
     /// Kills it without a warning; `true` if it was still running.
     pub fn kill(mut self) -> bool {
         self.child.kill().expect("it is our child");

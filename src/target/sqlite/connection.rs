@@ -16,14 +16,12 @@ use crate::target::{
     TargetErrorKind,
 };
 
+use super::cache::Cache;
 use super::catalogue;
 use super::errors::describe;
 use super::reader::{self, Way};
 use super::schema::Migration;
 use super::values::{json_list, read, read_key, Param};
-
-/// Pages kept in memory, in KiB; sorting and batches spill to disk beyond it.
-pub const CACHE_KIB: i64 = 16 * 1024;
 
 /// How many pages a load's log may hold before they go into the file, 256 MiB. Ids come in no order, so
 /// the pages of the keys' indexes are written again and again: into the file once for many commits.
@@ -60,11 +58,16 @@ enum Level {
 
 impl SqliteConnection {
     /// Opens a file that exists.
-    pub fn open(path: &Path, durability: Durability, patience: Duration) -> Result<SqliteConnection, TargetError> {
+    pub fn open(
+        path: &Path,
+        cache: Cache,
+        durability: Durability,
+        patience: Duration,
+    ) -> Result<SqliteConnection, TargetError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let context = || format!("cannot open `{}`", path.display());
         let db = rusqlite::Connection::open_with_flags(path, flags).map_err(|error| describe(&context(), error))?;
-        configure(&db, durability, patience).map_err(|error| match error.sqlite_error_code() {
+        configure(&db, cache, durability, patience).map_err(|error| match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase) => {
                 describe(&format!("`{}` is no SQLite database", path.display()), error)
             }
@@ -84,7 +87,12 @@ impl SqliteConnection {
         Ok(SqliteConnection { db, levels: vec![Level::Sound], reads, migration: None, patience })
     }
 
-    /// Lets the builds of indexes sort in a thread of their own.
+    /// Gives the builds of indexes room to sort.
+    pub(super) fn sort(&mut self, cache: Cache) -> Result<(), TargetError> {
+        self.execute("cannot set up the connection", &format!("PRAGMA cache_size = -{}", cache.for_sorting()))
+    }
+
+    /// Lets them sort in a thread of their own.
     pub(super) fn sort_beside(&mut self) -> Result<(), TargetError> {
         self.execute("cannot set up the connection", "PRAGMA threads = 1")
     }
@@ -199,14 +207,19 @@ impl SqliteConnection {
 }
 
 /// The settings that every connection has.
-fn configure(db: &rusqlite::Connection, durability: Durability, patience: Duration) -> rusqlite::Result<()> {
+fn configure(
+    db: &rusqlite::Connection,
+    cache: Cache,
+    durability: Durability,
+    patience: Duration,
+) -> rusqlite::Result<()> {
     db.busy_timeout(patience)?;
     db.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     // A column that does not exist is an error, not a string.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     db.pragma_update(None, "trusted_schema", false)?;
     db.pragma_update(None, "foreign_keys", true)?;
-    db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    db.pragma_update(None, "cache_size", -cache.of(durability))?;
     let journal: String = db.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     // Without shared memory (some network file systems) SQLite keeps its rollback journal, and
     // that one is safe only when it is synced.
@@ -521,7 +534,7 @@ mod tests {
 
     fn open(path: &Path, durability: Durability) -> SqliteConnection {
         file::create_private(path).unwrap();
-        SqliteConnection::open(path, durability, Duration::from_millis(50)).unwrap()
+        SqliteConnection::open(path, Cache::default(), durability, Duration::from_millis(50)).unwrap()
     }
 
     fn version(number: i64) -> Row {
@@ -544,7 +557,8 @@ mod tests {
     fn settings_are_what_was_asked_for() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("t.db");
-        for (durability, synchronous) in [(Durability::Relaxed, "1"), (Durability::Full, "2")] {
+        for (durability, synchronous, cache) in [(Durability::Relaxed, "1", "-32768"), (Durability::Full, "2", "-4096")]
+        {
             let db = open(&path, durability).db;
             let journal: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
             assert_eq!(journal, "wal");
@@ -552,7 +566,7 @@ mod tests {
                 ("synchronous", synchronous),
                 ("foreign_keys", "1"),
                 ("trusted_schema", "0"),
-                ("cache_size", "-16384"),
+                ("cache_size", cache),
                 ("busy_timeout", "50"),
             ] {
                 assert!(pragma_is(&db, pragma, expected), "{pragma}");
@@ -566,7 +580,7 @@ mod tests {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let path = directory.path().join("t.db");
         let db = rusqlite::Connection::open_with_flags_and_vfs(path, flags, c"unix-dotfile").unwrap();
-        configure(&db, Durability::Relaxed, Duration::ZERO).unwrap();
+        configure(&db, Cache::default(), Durability::Relaxed, Duration::ZERO).unwrap();
         let journal: String = db.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
         assert_eq!(journal, "delete");
         assert!(pragma_is(&db, "synchronous", "2"));

@@ -4,6 +4,7 @@
 //! values are stored in `values`. Which rows are written, and when, is decided above.
 
 mod bulk;
+mod cache;
 mod catalogue;
 mod connection;
 mod ddl;
@@ -29,6 +30,7 @@ use super::{
     AttemptLog, BulkSession, Capabilities, Connection, Durability, Encoder, Holder, Lock, LockError, SchemaSession,
     Target, TargetError, TargetErrorKind, Watch,
 };
+pub use cache::Cache;
 use connection::SqliteConnection;
 use reader::Way;
 
@@ -56,6 +58,7 @@ pub struct SqliteTarget {
     path: PathBuf,
     /// What people see: for a rehearsal the file that it rehearses for.
     shown: PathBuf,
+    cache: Cache,
     /// Where a rehearsal's file lives; removed with the target.
     _directory: Option<TempDir>,
 }
@@ -63,7 +66,12 @@ pub struct SqliteTarget {
 impl SqliteTarget {
     /// Names the file; nothing is opened or created before [`Target::connect`].
     pub fn new(path: PathBuf) -> SqliteTarget {
-        SqliteTarget { shown: path.clone(), path, _directory: None }
+        SqliteTarget { shown: path.clone(), path, cache: Cache::default(), _directory: None }
+    }
+
+    /// The same with another bound to what its connections keep in memory.
+    pub fn with_cache(self, cache: Cache) -> SqliteTarget {
+        SqliteTarget { cache, ..self }
     }
 }
 
@@ -95,7 +103,7 @@ impl Target for SqliteTarget {
     fn connect(&self, durability: Durability) -> Result<Box<dyn Connection>, TargetError> {
         let path = file::locate(&self.path)?;
         file::create_private(&path)?;
-        Ok(Box::new(patiently(|| SqliteConnection::open(&path, durability, BUSY_TIMEOUT))?))
+        Ok(Box::new(patiently(|| SqliteConnection::open(&path, self.cache, durability, BUSY_TIMEOUT))?))
     }
 
     fn readers(&self, count: usize) -> Result<Vec<Box<dyn Connection>>, TargetError> {
@@ -121,13 +129,20 @@ impl Target for SqliteTarget {
                 .because(error)
         })?;
         let path = directory.path().join("rehearsal.db");
-        Ok(Some(Box::new(SqliteTarget { path, shown: self.shown.clone(), _directory: Some(directory) })))
+        Ok(Some(Box::new(SqliteTarget {
+            path,
+            shown: self.shown.clone(),
+            cache: self.cache,
+            _directory: Some(directory),
+        })))
     }
 
     fn schema_session(&self) -> Result<Box<dyn SchemaSession>, TargetError> {
         let path = file::locate(&self.path)?;
         file::create_private(&path)?;
-        Ok(Box::new(patiently(|| SqliteConnection::open(&path, Durability::Full, BUSY_TIMEOUT))?))
+        let mut session = patiently(|| SqliteConnection::open(&path, self.cache, Durability::Full, BUSY_TIMEOUT))?;
+        session.sort(self.cache)?;
+        Ok(Box::new(session))
     }
 
     fn schema_reader(&self) -> Result<Box<dyn SchemaSession>, TargetError> {
@@ -143,7 +158,8 @@ impl Target for SqliteTarget {
     fn bulk_session(&self) -> Result<Box<dyn BulkSession>, TargetError> {
         let path = file::locate(&self.path)?;
         file::create_private(&path)?;
-        let mut session = patiently(|| SqliteConnection::open(&path, Durability::Full, BUSY_TIMEOUT))?;
+        let mut session = patiently(|| SqliteConnection::open(&path, self.cache, Durability::Full, BUSY_TIMEOUT))?;
+        session.sort(self.cache)?;
         session.sort_beside()?;
         Ok(Box::new(session))
     }
@@ -171,7 +187,7 @@ impl Target for SqliteTarget {
                 .because(error)
         })?;
         let path = directory.path().join("scratch.db");
-        Ok(Box::new(SqliteTarget { shown: path.clone(), path, _directory: Some(directory) }))
+        Ok(Box::new(SqliteTarget { shown: path.clone(), path, cache: self.cache, _directory: Some(directory) }))
     }
 }
 
@@ -305,7 +321,7 @@ mod tests {
         fs::create_dir(&temporary).unwrap();
         let inner = tempfile::tempdir_in(&temporary).unwrap();
         let path = inner.path().join("rehearsal.db");
-        let target = SqliteTarget { shown: path.clone(), path, _directory: Some(inner) };
+        let target = SqliteTarget { shown: path.clone(), path, cache: Cache::default(), _directory: Some(inner) };
         target.connect(Durability::Relaxed).unwrap().ping().unwrap();
         assert_eq!(fs::read_dir(&temporary).unwrap().count(), 1);
         drop(target);

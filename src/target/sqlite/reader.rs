@@ -16,7 +16,8 @@ use rusqlite::{ffi, ErrorCode, OpenFlags};
 
 use crate::target::{TargetError, TargetErrorKind};
 
-use super::connection::{CACHED_STATEMENTS, CACHE_KIB};
+use super::cache::READER_KIB;
+use super::connection::CACHED_STATEMENTS;
 use super::errors::describe;
 
 /// How a file is opened for reading.
@@ -78,7 +79,7 @@ fn configure(db: &rusqlite::Connection, patience: Duration) -> rusqlite::Result<
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     db.pragma_update(None, "query_only", true)?;
     db.pragma_update(None, "trusted_schema", false)?;
-    db.pragma_update(None, "cache_size", -CACHE_KIB)
+    db.pragma_update(None, "cache_size", -READER_KIB)
 }
 
 /// Begins to read: what the connection sees stays from here on.

@@ -235,7 +235,8 @@ mod tests {
     fn open(directory: &tempfile::TempDir) -> SqliteConnection {
         let path = directory.path().join("t.db");
         file::create_private(&path).unwrap();
-        let mut connection = SqliteConnection::open(&path, Durability::Relaxed, Duration::ZERO).unwrap();
+        let mut connection =
+            SqliteConnection::open(&path, Default::default(), Durability::Relaxed, Duration::ZERO).unwrap();
         connection.run_script(Owner::Application, "CREATE TABLE a (b INTEGER CHECK (b < 10))").unwrap();
         connection
     }
