@@ -62,6 +62,9 @@ fn postgres_is_measured_beside_its_floors_and_the_page_shows_it() {
             "verify",
         ];
         assert_eq!(names(&size["cases"], "name"), expected);
+        // Each of them can be named, and nothing else.
+        let unknown = bench(&place, &["--cases", "all"]).expect(64);
+        assert!(unknown.stderr.contains(&format!(": {}\n", expected.join(", "))), "{}", unknown.stderr);
         for case in size["cases"].as_array().expect("a list") {
             assert!(case["seconds"].as_f64().is_some_and(|it| it > 0.0), "{case}");
             assert_eq!(case["all_seconds"].as_array().map(Vec::len), Some(1), "{case}");
