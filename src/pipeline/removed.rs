@@ -5,20 +5,22 @@
 
 use std::cmp::Reverse;
 use std::io::ErrorKind;
-use std::path::Path;
 
 use uuid::Uuid;
 
-use crate::format::Format;
+use crate::exec::{with_pauses, PAUSES};
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{documents as d, rejects as r, residue, DOCUMENTS, REJECTS, RESIDUE};
 use crate::model::{ids, Membership, RelPath, Row, Value};
 use crate::source::{shape_of, Names, Shape};
-use crate::target::{in_transaction, select_all, Connection, Filter, TargetError};
+use crate::target::{
+    in_guarded_transaction, in_transaction, select_all, Connection, Filter, TargetError, TargetErrorKind,
+};
 
 use super::account::{Account, What};
-use super::options::{Options, Prefer, Removed};
+use super::options::{Prefer, Removed};
 use super::present::Present;
+use super::run::Job;
 use super::write::{drop_if_unused_placeholder, is_referred_to, kind_of, live, seal};
 use crate::ledger::{self, uuids, LedgerDocument, LedgerReject};
 
@@ -26,18 +28,13 @@ use crate::ledger::{self, uuids, LedgerDocument, LedgerReject};
 const CHUNK: usize = 500;
 
 /// Finds removed documents of the run's kinds, reports them, and prunes them if asked to.
-pub fn settle_removed(
-    format: &'static dyn Format,
-    options: &Options,
-    root: &Path,
-    connection: &mut dyn Connection,
-    account: &mut Account,
-) -> Result<(), TargetError> {
-    forget_rejects(format, options, root, connection)?;
+pub fn settle_removed(job: &Job, connection: &mut dyn Connection, account: &mut Account) -> Result<(), TargetError> {
+    let options = job.options;
+    forget_rejects(job, connection)?;
     if Present::in_ledger(connection, &options.kinds)? == account.present {
         return Ok(());
     }
-    for gone in gone(format, options, root, connection)?.chunks(CHUNK) {
+    for gone in gone(job, connection)?.chunks(CHUNK) {
         let unsealed: Vec<Uuid> = gone.iter().filter(|(_, _, unsealed)| *unsealed).map(|(_, id, _)| *id).collect();
         if !unsealed.is_empty() {
             in_transaction(connection, |connection| seal(connection, &unsealed))?;
@@ -53,7 +50,7 @@ pub fn settle_removed(
             let file = document.paths().first().map_or(String::new(), |path| RelPath::from_text(path).to_string());
             match options.removed {
                 Removed::Keep => account.finding(What::Removed, file, "its file is gone; its rows stay".into()),
-                Removed::Prune => prune(format, options, connection, account, &document, file)?,
+                Removed::Prune => prune(job, connection, account, &document, file)?,
             }
         }
     }
@@ -65,19 +62,14 @@ pub fn settle_removed(
 type Gone = (Reverse<Phase>, Uuid, bool);
 
 /// The documents of the run's kinds that are gone.
-fn gone(
-    format: &'static dyn Format,
-    options: &Options,
-    root: &Path,
-    connection: &mut dyn Connection,
-) -> Result<Vec<Gone>, TargetError> {
-    let mut names = Names::new(root);
+fn gone(job: &Job, connection: &mut dyn Connection) -> Result<Vec<Gone>, TargetError> {
+    let mut names = Names::new(job.source);
     let mut gone = Vec::new();
     ledger::each_placed(connection, &mut |held| {
-        let kind = options.kinds.iter().find(|kind| kind.name == held.kind);
+        let kind = job.options.kinds.iter().find(|kind| kind.name == held.kind);
         let mut is_there = || {
             let paths = held.paths().into_iter().map(|path| RelPath::from_text(&path));
-            is_there(format, options, root, held.id, paths.filter(|path| names.may_have(path)))
+            is_there(job, held.id, paths.filter(|path| names.may_have(path)))
         };
         if let Some(kind) = kind.filter(|_| !is_there()) {
             gone.push((Reverse(kind.phase), held.id, held.is_unsealed));
@@ -88,14 +80,17 @@ fn gone(
 }
 
 fn prune(
-    format: &'static dyn Format,
-    options: &Options,
+    job: &Job,
     connection: &mut dyn Connection,
     account: &mut Account,
     document: &LedgerDocument,
     file: String,
 ) -> Result<(), TargetError> {
-    let pruned = in_transaction(connection, |connection| take_out(format, options, connection, document))?;
+    // Somebody may edit the rows between looking and deleting: the next look finds that.
+    let may_help = |error: &TargetError| error.kind == TargetErrorKind::Transient;
+    let pruned = with_pauses(&PAUSES, may_help, job.stop, || {
+        in_guarded_transaction(&mut *connection, |connection| take_out(job, connection, document))
+    })?;
     match pruned {
         Ok(rows) => {
             account.summary.pruned += 1;
@@ -117,15 +112,15 @@ type Rows = Vec<(&'static str, u64)>;
 
 /// Deletes a document's rows, or says why not: they were edited.
 fn take_out(
-    format: &'static dyn Format,
-    options: &Options,
+    job: &Job,
     connection: &mut dyn Connection,
     document: &LedgerDocument,
 ) -> Result<Result<Rows, String>, TargetError> {
+    let format = job.format;
     let look = live::look(format, connection, document)?;
     let added = look.rows.foreign();
     let edits = look.edits.or((added > 0).then(|| live::edits(&format!("{added} added"))));
-    if let (Some(edits), Prefer::Neither) = (edits, options.prefer) {
+    if let (Some(edits), Prefer::Neither) = (edits, job.options.prefer) {
         return Ok(Err(edits));
     }
     let kind = kind_of(format, &document.kind);
@@ -166,38 +161,27 @@ fn take_out(
 }
 
 /// A reject whose files are gone is nobody's concern any more.
-fn forget_rejects(
-    format: &'static dyn Format,
-    options: &Options,
-    root: &Path,
-    connection: &mut dyn Connection,
-) -> Result<(), TargetError> {
+fn forget_rejects(job: &Job, connection: &mut dyn Connection) -> Result<(), TargetError> {
     let mut gone = Vec::new();
     for reject in select_all(connection, &REJECTS, &Filter::All)? {
         let reject = LedgerReject::from_row(&reject)?;
-        let asked_for = options.kinds.iter().any(|kind| kind.name == reject.kind);
+        let asked_for = job.options.kinds.iter().any(|kind| kind.name == reject.kind);
         let paths = reject.paths().into_iter().map(|path| RelPath::from_text(&path));
-        if asked_for && !is_there(format, options, root, reject.document, paths) {
+        if asked_for && !is_there(job, reject.document, paths) {
             gone.push(Value::Uuid(reject.document));
         }
     }
     if !gone.is_empty() {
-        tracing::info!(format = format.name(), count = gone.len(), "rejects whose files are gone are forgotten");
+        tracing::info!(format = job.format.name(), count = gone.len(), "rejects whose files are gone are forgotten");
         connection.delete(&REJECTS, &Filter::In { column: r::DOCUMENT_ID, values: &gone })?;
     }
     Ok(())
 }
 
 /// Whether a document still has one of these files.
-fn is_there(
-    format: &dyn Format,
-    options: &Options,
-    root: &Path,
-    document: Uuid,
-    mut paths: impl Iterator<Item = RelPath>,
-) -> bool {
+fn is_there(job: &Job, document: Uuid, mut paths: impl Iterator<Item = RelPath>) -> bool {
     paths.any(|path| {
-        let absolute = path.below(root);
+        let absolute = path.below(job.source);
         match absolute.symlink_metadata() {
             Ok(_) => {}
             // A file that cannot be looked at is not known to be gone.
@@ -208,7 +192,7 @@ fn is_there(
             document == ids::document(kind, key) || document == ids::twin(kind, key, &path.to_text())
         };
         // A session file that became a list is the history of another chat now.
-        let begins_object = || shape_of(&absolute, options.follow_links) == Shape::Object;
-        format.classify(&path).member(begins_object).is_some_and(is_its)
+        let begins_object = || shape_of(&absolute, job.options.follow_links) == Shape::Object;
+        job.format.classify(&path).member(begins_object).is_some_and(is_its)
     })
 }

@@ -287,7 +287,7 @@ impl<'a> Run<'a> {
         if stopped.is_none() && !options.is_narrowed() && !(fresh && no_rejects) {
             retried(&env, &self.main, Durability::Full, |connection| connection.ping())?;
             let mut connection = locked(&self.main);
-            settle_removed(job.format, options, job.source, &mut **connection, &mut account)?;
+            settle_removed(job, &mut **connection, &mut account)?;
         }
         if let (Some(repair), None) = (&options.repair, stopped) {
             account.not_met(repair.documents.keys());

@@ -345,6 +345,23 @@ pub fn in_transaction<T, E: From<TargetError>>(
     work: impl FnOnce(&mut dyn Connection) -> Result<T, E>,
 ) -> Result<T, E> {
     connection.begin()?;
+    ended(connection, work)
+}
+
+/// As [`in_transaction`], by [`Connection::begin_guarded`].
+pub fn in_guarded_transaction<T, E: From<TargetError>>(
+    connection: &mut dyn Connection,
+    work: impl FnOnce(&mut dyn Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    connection.begin_guarded()?;
+    ended(connection, work)
+}
+
+/// Runs `work` in the transaction that was begun last, and ends it.
+fn ended<T, E: From<TargetError>>(
+    connection: &mut dyn Connection,
+    work: impl FnOnce(&mut dyn Connection) -> Result<T, E>,
+) -> Result<T, E> {
     match work(connection) {
         Ok(value) => {
             connection.commit()?;

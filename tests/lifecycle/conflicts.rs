@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::world::{assert_same, history, memory, user, World};
+use crate::support::postgres::connect;
+use crate::world::{assert_same, history, memory, until, user, World};
 
 const NOW: &str = "'2026-01-01T00:00:00.000000Z'";
 
@@ -123,6 +124,42 @@ fn a_conflict_at_a_documents_end_undoes_that_document_alone(world: &World) {
     assert_eq!(world.values(of_c1), before);
     assert_eq!(world.value("SELECT count(*) FROM messages WHERE content = 'not alone'"), "1");
     assert_eq!(world.migrate(&[]).said(), "1: 7 unchanged, 1 conflicts; 0 rows");
+}
+
+/// The application edits a row of c1 and commits only when the run waits for that row.
+#[track_caller]
+fn edits_meanwhile(arguments: &[&str], expected: &str) {
+    let world = World::postgres();
+    world.seed();
+    assert_eq!(world.migrate(&[]).code, 0);
+    let mut application = connect(&world.url());
+    let edit = "UPDATE messages SET content = 'edited' WHERE content = 'two'";
+    let mut open = application.transaction().expect("a transaction begins");
+    open.execute(edit, &[]).expect("nobody else has the row");
+    match arguments {
+        ["--prune"] => ["c1", "c1_session"].iter().for_each(|name| world.remove(&format!("chat_sessions/{name}.json"))),
+        _ => world.json("chat_sessions/c1.json", &history(&["one", "zwei", "three"])),
+    }
+    world.json("chat_sessions/c2.json", &history(&["not alone"]));
+    let run = world.start_migrate(arguments);
+    let waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until("waiting for the row", || world.value(waiting) == "1");
+    open.commit().expect("the edit is kept");
+    let ran = run.wait();
+    assert_eq!(ran.said(), expected, "{}", ran.stderr);
+    assert_eq!(world.value("SELECT count(*) FROM messages WHERE content = 'edited'"), "1");
+    assert_eq!(world.value("SELECT count(*) FROM messages WHERE content = 'not alone'"), "1");
+}
+
+#[test]
+fn an_edit_between_looking_and_writing_is_not_overwritten() {
+    edits_meanwhile(&[], "1: 1 updated, 5 unchanged, 1 conflicts; 3 rows");
+}
+
+#[test]
+fn an_edit_between_looking_and_writing_is_not_taken_out() {
+    edits_meanwhile(&["--prune"], "1: 1 updated, 5 unchanged, 1 removed, 1 kept_edited; 3 rows");
 }
 
 on_every_target!(

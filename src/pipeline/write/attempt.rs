@@ -1,7 +1,7 @@
 //! One attempt to write a batch: one transaction, all or nothing.
 //!
-//! New documents go into the tables together, table by table; a document that the database knows
-//! already, in whatever way, is replaced on its own. The ledger's rows are in the same commit, so
+//! New documents go into the tables together, table by table; documents that the database knows already, in
+//! whatever way, are replaced (`known`). The ledger's rows are in the same commit, so
 //! a batch whose commit was answered by silence is recognised when it is tried again.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -12,17 +12,14 @@ use crate::ledger::{self, LedgerDocument, LedgerReject};
 use crate::model::digest::Seal;
 use crate::model::document::{Anchor, Phase};
 use crate::model::ledger::{rejects as r, DOCUMENTS, REJECTS, RESIDUE};
-use crate::model::{Decoded, DocumentOutcome, Flaw, Value};
-use crate::pipeline::examine::Undecoded;
+use crate::model::{DocumentOutcome, Flaw, Value};
 use crate::pipeline::item::{Item, Loaded, Ready, Rejected};
 use crate::source::ReadProblem;
-use crate::target::{in_transaction, Connection, Filter, Piece, TargetError};
+use crate::target::{in_guarded_transaction, in_transaction, Connection, Filter, Piece, TargetError};
 
 use super::insert::{anchor_of, ledger_document, residue_row, Packed};
 use super::keys::{keys, natural_texts, Key};
-use super::parts::{are_held, each_part, Stopped};
 use super::references::{fill, rows_in, settle_waiting, References};
-use super::replace::{Begun, ReplaceError, Replaced, Replacement};
 use super::{Done, Env};
 
 /// Why an attempt was rolled back.
@@ -56,23 +53,29 @@ pub fn attempt(
     skip: &[usize],
     careful: bool,
 ) -> Result<Vec<Done>, AttemptError> {
-    in_transaction(connection, |connection| {
-        let mut attempt = Attempt { env, connection, careful: careful || !env.fresh, settle: References::new() };
+    let careful = careful || !env.fresh;
+    let work = |connection: &mut dyn Connection| {
+        let mut attempt = Attempt { env, connection, careful, settle: References::new() };
         attempt.run(items, skip)
-    })
+    };
+    match careful {
+        // What is looked up may be edited before it is written.
+        true => in_guarded_transaction(connection, work),
+        false => in_transaction(connection, work),
+    }
 }
 
-struct Attempt<'a> {
-    env: &'a Env<'a>,
-    connection: &'a mut dyn Connection,
+pub(super) struct Attempt<'a> {
+    pub(super) env: &'a Env<'a>,
+    pub(super) connection: &'a mut dyn Connection,
     careful: bool,
     /// References of whose meaning something has changed: kind and text.
-    settle: References,
+    pub(super) settle: References,
 }
 
 /// How a document goes into the database.
 #[derive(Clone, Copy, PartialEq)]
-enum Route {
+pub(super) enum Route {
     /// Nothing of it is there.
     Insert,
     Replace,
@@ -107,9 +110,9 @@ impl Attempt<'_> {
             placeholders.into_iter().for_each(|(table, count)| first.add_rows(table, count));
         }
         self.insert(items, &routes, &mut done)?;
+        self.replace(items, &routes, &known, &mut done)?;
         for (index, item) in items.iter().enumerate() {
             match (routes[index], item) {
-                (Route::Replace, _) => self.replace(index, item, known.get(&item.id()), &mut done[index])?,
                 (Route::Written, Item::Load(loaded)) => describe(loaded, &mut done[index]),
                 (Route::Reject, Item::Reject(rejected)) => {
                     self.reject(rejected, rejects.get(&item.id()), &mut done[index])?;
@@ -255,39 +258,6 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// A document that the database knows, or one too large to be held.
-    fn replace(
-        &mut self,
-        index: usize,
-        item: &Item,
-        known: Option<&LedgerDocument>,
-        done: &mut Done,
-    ) -> Result<(), AttemptError> {
-        let env = self.env;
-        // A savepoint, because a conflict may show only at the document's end.
-        let result = in_transaction(self.connection, |connection| replaced(env, connection, item, known));
-        match result {
-            Ok((decoded, replaced)) => {
-                done.rows.extend(replaced.rows);
-                self.settle.extend(replaced.settle);
-                (done.notes, done.files) = (decoded.notes, decoded.files);
-                Ok(())
-            }
-            Err(Stopped::Replace(ReplaceError::Conflict(found))) => {
-                done.outcome = DocumentOutcome::Conflict;
-                done.noted = false;
-                done.conflict = Some(found);
-                Ok(())
-            }
-            Err(Stopped::Replace(ReplaceError::Flaw(flaw))) | Err(Stopped::Undecoded(Undecoded::Flaw(flaw))) => {
-                Err(AttemptError::Flaw { index, flaw })
-            }
-            Err(Stopped::Undecoded(Undecoded::Read(problem))) => Err(AttemptError::Unreadable { index, problem }),
-            Err(Stopped::Undecoded(Undecoded::Stopped)) => unreachable!("it stops only for a failure"),
-            Err(Stopped::Replace(ReplaceError::Target(error))) => Err(error.into()),
-        }
-    }
-
     fn reject(
         &mut self,
         rejected: &Rejected,
@@ -415,28 +385,6 @@ fn outcome(item: &Item, route: Route) -> DocumentOutcome {
     }
 }
 
-/// Replaces one document, part by part as they come.
-fn replaced(
-    env: &Env,
-    connection: &mut dyn Connection,
-    item: &Item,
-    known: Option<&LedgerDocument>,
-) -> Result<(Decoded, Replaced), Stopped> {
-    let (source, reference) = match item {
-        Item::Load(loaded) if are_held(item) => (&loaded.source, reference_of(env, loaded)),
-        Item::Load(loaded) => (&loaded.source, None),
-        Item::Stream(streamed) => (&streamed.source, None),
-        Item::Reject(_) | Item::Touch(_) => unreachable!("it has a route of its own"),
-    };
-    let mut replacement = match Replacement::begin(env, connection, source, known.cloned(), reference)? {
-        Begun::Ready(replacement) => replacement,
-        Begun::Conflict(found) => return Err(ReplaceError::Conflict(found).into()),
-    };
-    let mut decoded = each_part(env, item, &mut |part| replacement.part(part))?;
-    let replaced = replacement.finish(&mut decoded.notes)?;
-    Ok((decoded, replaced))
-}
-
 fn describe(loaded: &Loaded, done: &mut Done) {
     for part in &loaded.parts {
         done.add_rows(part.table().name, part.count() as u64);
@@ -445,7 +393,8 @@ fn describe(loaded: &Loaded, done: &mut Done) {
     done.files = loaded.decoded.files.clone();
 }
 
-fn reference_of(env: &Env, loaded: &Loaded) -> Option<String> {
+/// What the document refers to, as the ledger spells it.
+pub(super) fn reference_of(env: &Env, loaded: &Loaded) -> Option<String> {
     let slot = loaded.slots.first()?;
     let kind = loaded.parts[slot.part].table().columns[slot.column].reference?.kind;
     Some(env.format.reference_key(kind, &slot.reference))

@@ -5,6 +5,7 @@ mod adopt;
 mod attempt;
 mod insert;
 mod keys;
+mod known;
 pub mod live;
 mod owners;
 mod parts;
@@ -12,6 +13,8 @@ mod references;
 pub mod repair;
 mod replace;
 mod seals;
+mod undisputed;
+mod writes;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

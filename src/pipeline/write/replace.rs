@@ -5,6 +5,8 @@
 //! written. A difference is an edit, and an edit is a conflict unless the file is preferred. Which
 //! rows of the application's own the document takes over is decided in `adopt`. A repair knows the
 //! document's rows before (`repair`), and tells which of them go before others take their place.
+//!
+//! Where several documents are replaced together (`known`), what is to be written of each is kept back.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -21,8 +23,9 @@ use crate::pipeline::options::Prefer;
 use crate::target::{Connection, Filter, TargetError};
 
 use super::insert::{anchor_of, ledger_document, residue_row, Packed};
-use super::live;
+use super::live::{self, Look};
 use super::references::{fill, References};
+use super::writes::{self, Writes};
 use super::Env;
 
 /// Noted for every row that was taken over.
@@ -61,6 +64,8 @@ pub struct Replacement<'a, 'e> {
     /// The ledger's rows of the parts, not yet written: nobody asks for them before the document is done.
     residues: Vec<Row>,
     residue_bytes: usize,
+    /// Of a document that is replaced together with others.
+    kept_back: Option<Writes>,
 }
 
 pub enum Begun<'a, 'e> {
@@ -87,17 +92,21 @@ impl From<TargetError> for ReplaceError {
 pub struct Replaced {
     pub rows: Vec<(&'static str, u64)>,
     pub settle: References,
+    /// What is still to be written.
+    pub kept_back: Writes,
 }
 
 impl<'a, 'e> Replacement<'a, 'e> {
     /// Looks at what the database holds; writes nothing if that is a conflict. `reference`: what
-    /// the document refers to, if that is resolved already.
+    /// the document refers to, if that is resolved already. `looked`: what a look at it and others found;
+    /// then its rows are known to have keys that no other row has, and nothing is written before the end.
     pub fn begin(
         env: &'a Env<'e>,
         connection: &'a mut dyn Connection,
         source: &'a Source,
         known: Option<LedgerDocument>,
         reference: Option<String>,
+        looked: Option<Look>,
     ) -> Result<Begun<'a, 'e>, TargetError> {
         let mut replacement = Replacement {
             env,
@@ -120,9 +129,13 @@ impl<'a, 'e> Replacement<'a, 'e> {
             held_parts: live::Parts::new(),
             residues: Vec::new(),
             residue_bytes: 0,
+            kept_back: looked.is_some().then(Writes::default),
         };
         if let Some(known) = &replacement.known {
-            let look = live::look(env.format, replacement.connection, known)?;
+            let look = match looked {
+                Some(look) => look,
+                None => live::look(env.format, replacement.connection, known)?,
+            };
             if let (Some(edits), Prefer::Neither) = (look.edits, env.prefer) {
                 return Ok(Begun::Conflict(edits));
             }
@@ -173,6 +186,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             held_parts: live::Parts::new(),
             residues: Vec::new(),
             residue_bytes: 0,
+            kept_back: None,
         })
     }
 
@@ -217,12 +231,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             }
         }
         self.count(part.table.name, inserts.len() + updates.len());
-        if !inserts.is_empty() {
-            self.connection.insert(part.table, &inserts)?;
-        }
-        if !updates.is_empty() {
-            self.connection.update(part.table, &updates)?;
-        }
+        self.write(part.table, inserts, updates)?;
         let id = self.source.document.id;
         let residue = residue_row(id, self.parts, part.table.name, packed, part.residue.clone());
         self.residue_bytes += residue.weight();
@@ -245,25 +254,39 @@ impl<'a, 'e> Replacement<'a, 'e> {
                 None => inserts.push(row),
             }
         }
-        if !updates.is_empty() {
-            self.connection.update(&RESIDUE, &updates)?;
+        self.residue_bytes = 0;
+        self.write(&RESIDUE, inserts, updates)
+    }
+
+    fn write(&mut self, table: &'static Table, inserts: Vec<Row>, updates: Vec<Row>) -> Result<(), TargetError> {
+        if let Some(writes) = &mut self.kept_back {
+            writes.add(table, inserts, updates);
+            return Ok(());
         }
         if !inserts.is_empty() {
-            self.connection.insert(&RESIDUE, &inserts)?;
+            self.connection.insert(table, &inserts)?;
         }
-        self.residue_bytes = 0;
+        if !updates.is_empty() {
+            self.connection.update(table, &updates)?;
+        }
         Ok(())
     }
 
     /// Deletes the ledger's rows of parts that the document no longer has.
     fn forget_parts(&mut self) -> Result<(), TargetError> {
-        let numbers: Vec<Value> = std::mem::take(&mut self.held_parts).into_keys().map(Value::Int).collect();
-        if !numbers.is_empty() {
-            let document = [Value::Uuid(self.source.document.id)];
-            let gone = Filter::Both { first: (r::DOCUMENT_ID, &document), second: (r::PART, &numbers) };
-            self.connection.delete(&RESIDUE, &gone)?;
+        let numbers: Vec<i64> = std::mem::take(&mut self.held_parts).into_keys().collect();
+        let document = self.source.document.id;
+        match &mut self.kept_back {
+            _ if numbers.is_empty() => {}
+            Some(writes) => writes.forget_parts(document, numbers),
+            None => writes::forget_parts(self.connection, document, &numbers)?,
         }
         Ok(())
+    }
+
+    /// Whether the keys of the document's rows are known to be no other row's.
+    pub(super) fn is_undisputed(&self) -> bool {
+        self.kept_back.is_some()
     }
 
     /// Whether the row that would have this id has one in the database, or had one.
@@ -320,14 +343,14 @@ impl<'a, 'e> Replacement<'a, 'e> {
         self.delete_unseen()?;
         notes.append(&mut self.adoptions);
         let row_id = self.row_id.or(self.known.as_ref().and_then(|known| known.row_id));
-        let document = ledger_document(self.source, self.env.run, row_id, self.reference, notes).into_row();
+        let reference = self.reference.take();
+        let document = ledger_document(self.source, self.env.run, row_id, reference, notes).into_row();
         match self.noted {
-            true => {
-                self.connection.update(&DOCUMENTS, &[document])?;
-            }
-            false => self.connection.insert(&DOCUMENTS, &[document])?,
+            true => self.write(&DOCUMENTS, Vec::new(), vec![document])?,
+            false => self.write(&DOCUMENTS, vec![document], Vec::new())?,
         }
-        Ok(Replaced { rows: self.counts.into_iter().collect(), settle: self.settle })
+        let kept_back = self.kept_back.unwrap_or_default();
+        Ok(Replaced { rows: self.counts.into_iter().collect(), settle: self.settle, kept_back })
     }
 
     fn delete_unseen(&mut self) -> Result<(), TargetError> {
@@ -335,9 +358,12 @@ impl<'a, 'e> Replacement<'a, 'e> {
             let unseen = self.rows.live.iter().filter(|(_, live)| !live.seen && live.table == *table);
             let gone: Vec<Uuid> = unseen.map(|(id, _)| *id).collect();
             if !gone.is_empty() {
-                self.connection.delete(table, &Filter::In { column: 0, values: &uuids(&gone) })?;
                 self.rows.live.retain(|_, live| live.seen || live.table != *table);
                 self.count(table.name, gone.len());
+                match &mut self.kept_back {
+                    Some(writes) => writes.delete(table, gone),
+                    None => drop(self.connection.delete(table, &Filter::In { column: 0, values: &uuids(&gone) })?),
+                }
             }
         }
         Ok(())
