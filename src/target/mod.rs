@@ -209,7 +209,7 @@ pub trait Connection: Send {
     }
 
     /// Overwrites the rows with these primary keys, in place; returns how many were there.
-    /// PostgreSQL: binary COPY into a temporary table, then one UPDATE.
+    /// PostgreSQL: one UPDATE from arrays.
     fn update(&mut self, table: &Table, rows: &[Row]) -> Result<u64, TargetError>;
 
     /// Deletes rows; returns how many.

@@ -34,7 +34,7 @@ fn server_with_a_role() -> PrivatePostgres {
         &server.url_for("app"),
         "REVOKE ALL ON DATABASE app FROM public; REVOKE ALL ON SCHEMA public FROM public;
          CREATE SCHEMA app AUTHORIZATION app; CREATE SCHEMA transload AUTHORIZATION app;
-         GRANT CONNECT, TEMPORARY ON DATABASE app TO app",
+         GRANT CONNECT ON DATABASE app TO app",
     );
     server
 }

@@ -158,6 +158,21 @@ pub fn updates_say_the_same_however_many_rows_there_are(target: &dyn Target) {
         expected.splice(..changed.len(), changed);
         assert_eq!(all(&mut *connection, &USERS), expected, "{name}");
     }
+    // More bytes than go at once.
+    let large = |number| {
+        Row(named_user(number, "large")
+            .0
+            .into_iter()
+            .map(|value| match value {
+                Value::Json(_) => Value::Json(format!("\"{}\"", "x".repeat(1 << 20))),
+                value => value,
+            })
+            .collect())
+    };
+    let changed: Vec<Row> = (1..=10).map(large).collect();
+    assert_eq!(connection.update(&USERS, &changed).unwrap(), 10);
+    expected.splice(..10, changed);
+    assert_eq!(all(&mut *connection, &USERS), expected);
 }
 
 pub fn updates_leave_children_in_place(target: &dyn Target) {

@@ -46,9 +46,25 @@ enum Access {
     Read,
 }
 
-/// Up to so many rows are overwritten one by one: the way through a staging table is the same for one row
-/// as for a thousand.
+/// Up to so many rows are overwritten one by one: the server plans anew for arrays.
 const FEW: usize = 4;
+
+/// Bytes that are overwritten by one statement, unless a row is larger.
+const MOST_UPDATED: usize = 4 << 20;
+
+/// Cuts rows to be overwritten.
+fn pieces(rows: &[Row]) -> Vec<&[Row]> {
+    let mut bytes = 0;
+    let fits = |_: &Row, next: &Row| {
+        bytes += next.weight();
+        let fits = bytes <= MOST_UPDATED;
+        if !fits {
+            bytes = 0;
+        }
+        fits
+    };
+    rows.chunk_by(fits).collect()
+}
 
 impl PgConnection {
     fn update_each(&mut self, table: &Table, rows: &[Row]) -> Result<u64, TargetError> {
@@ -63,6 +79,22 @@ impl PgConnection {
                 updated += session.client.execute(&statement, &values)?;
             }
             Ok(updated)
+        })
+    }
+
+    fn update_many(&mut self, table: &Table, rows: &[Row]) -> Result<u64, TargetError> {
+        let context = || format!("cannot update rows of `{}`", table.name);
+        self.run(context, |session, schemas| {
+            let types: Vec<Type> = table.columns.iter().map(|column| encode::array_type(column.kind).1).collect();
+            let statement = session.prepared(sql::update_many(&schemas.table(table), table), &types)?;
+            let arrays = table
+                .columns
+                .iter()
+                .enumerate()
+                .map(|(at, column)| encode::array(column.kind, column.name, rows.iter().map(|row| &row.0[at])));
+            let arrays = arrays.collect::<Result<Vec<_>, _>>()?;
+            let arrays: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| array as _).collect();
+            Ok(session.client.execute(&statement, &arrays)?)
         })
     }
 
@@ -255,28 +287,13 @@ impl Connection for PgConnection {
         if rows.len() <= FEW {
             return self.within(|connection| connection.update_each(table, rows));
         }
-        // Outside a transaction the staging table would be emptied between the statements.
-        self.within(|connection| {
-            connection
-                .run(
-                    || format!("cannot make the staging table for `{}`", table.name),
-                    |session, schemas| {
-                        let staged = session.staged.entry(sql::stage(table)).or_default();
-                        let emptying = sql::Emptying::before(staged, rows.len());
-                        let statements = sql::prepare_stage(&schemas.table(table), table, emptying);
-                        Ok(session.client.batch_execute(&statements)?)
-                    },
-                )
-                .map_err(|error| match error.kind {
-                    TargetErrorKind::Denied => error
-                        .with_hint("changed rows go through a temporary table: GRANT TEMPORARY ON DATABASE ... TO ..."),
-                    _ => error,
-                })?;
-            connection.run(context, |session, schemas| {
-                copy::send(session, &sql::stage(table), table, &[Piece::Rows(rows)])?;
-                Ok(session.client.execute_typed(&sql::update_from_stage(&schemas.table(table), table), &[])?)
-            })
-        })
+        let pieces = pieces(rows);
+        match &pieces[..] {
+            [piece] => self.update_many(table, piece),
+            pieces => self.within(|connection| {
+                pieces.iter().try_fold(0, |updated, piece| Ok(updated + connection.update_many(table, piece)?))
+            }),
+        }
     }
 
     fn delete(&mut self, table: &Table, filter: &Filter) -> Result<u64, TargetError> {
@@ -477,7 +494,11 @@ fn parameters(table: &Table, filter: &Filter) -> Result<Vec<(Parameter, Type)>, 
         let (single, array) = encode::array_type(column.kind);
         Ok(match sql::only_one(values) {
             Some(value) => (encode::value(column, value)?, single),
-            None => (encode::array(column.kind, column.name, values)?, array),
+            // NULL equals nothing.
+            None => {
+                let values = values.iter().filter(|value| **value != Value::Null);
+                (encode::array(column.kind, column.name, values)?, array)
+            }
         })
     };
     filter.lists().into_iter().map(list).collect()

@@ -181,18 +181,24 @@ pub fn array_type(kind: Kind) -> (Type, Type) {
     }
 }
 
-/// An array of one dimension. NULL equals nothing and is left out.
-pub fn array(kind: Kind, column: &'static str, values: &[Value]) -> Result<Parameter, EncodeError> {
+/// An array of one dimension.
+pub fn array<'a>(
+    kind: Kind,
+    column: &'static str,
+    values: impl Iterator<Item = &'a Value>,
+) -> Result<Parameter, EncodeError> {
     let mut elements = Vec::new();
     let mut count = 0i32;
-    for value in values.iter().filter(|value| **value != Value::Null) {
+    let mut has_nulls = false;
+    for value in values {
+        has_nulls |= *value == Value::Null;
         field(&mut elements, kind, column, value)?;
         count = count.checked_add(1).ok_or(EncodeError::TooLong { column })?;
     }
     let dimensions = i32::from(count > 0);
     let mut out = Vec::with_capacity(elements.len() + 20);
     out.extend_from_slice(&dimensions.to_be_bytes());
-    out.extend_from_slice(&0i32.to_be_bytes());
+    out.extend_from_slice(&i32::from(has_nulls).to_be_bytes());
     out.extend_from_slice(&array_type(kind).0.oid().to_be_bytes());
     if count > 0 {
         out.extend_from_slice(&count.to_be_bytes());
@@ -248,9 +254,13 @@ mod tests {
 
     #[test]
     fn an_array_of_nothing_has_no_dimension() {
-        let empty = array(Kind::Uuid, "c", &[Value::Null]).unwrap().0.expect("an array is not NULL");
-        assert_eq!(empty.len(), 12);
-        assert_eq!(empty[..4], [0; 4]);
+        let bytes = |values: &[Value]| array(Kind::Uuid, "c", values.iter()).unwrap().0.expect("an array is not NULL");
+        assert_eq!(bytes(&[])[..8], [0; 8]);
+        assert_eq!(bytes(&[]).len(), 12);
+        // One dimension, and a NULL in it.
+        let with_null = bytes(&[Value::Null]);
+        assert_eq!(with_null[..8], [0, 0, 0, 1, 0, 0, 0, 1]);
+        assert_eq!(with_null[12..], [0, 0, 0, 1, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]);
     }
 
     #[test]

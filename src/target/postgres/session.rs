@@ -64,8 +64,6 @@ pub struct Session {
     prepared: HashMap<String, Statement>,
     /// What COPY is about to send: kept, because every batch needs as much again.
     pub buffer: Vec<u8>,
-    /// Rows that went through each staging table since it was last truncated.
-    pub staged: HashMap<String, usize>,
     /// Set when the session must not be used again.
     pub broken: bool,
 }
@@ -195,7 +193,6 @@ impl Opener {
             pass: None,
             prepared: HashMap::new(),
             buffer: Vec::new(),
-            staged: HashMap::new(),
             broken: false,
         })
     }

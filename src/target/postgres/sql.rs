@@ -91,74 +91,17 @@ pub fn is_empty(relation: &str) -> String {
     format!("SELECT NOT EXISTS (SELECT FROM {relation})")
 }
 
-/// The staging table, which lives as long as the connection.
-pub fn stage(table: &Table) -> String {
-    format!("pg_temp.{}", stage_name(table))
-}
-
-fn stage_name(table: &Table) -> String {
-    let owner = match table.owner {
-        Owner::Application => "application",
-        Owner::Ledger => "ledger",
+/// Overwrites the rows of several keys, never a key; the parameters are a column's values each, as arrays.
+pub fn update_many(relation: &str, table: &Table) -> String {
+    let names: Vec<String> = table.columns.iter().map(|column| quote(column.name)).collect();
+    let pairs = |joiner: &str, target: &str, wanted: bool| {
+        let names = names.iter().enumerate().filter(|(at, _)| table.key.contains(at) == wanted);
+        names.map(|(_, name)| format!("{target}{name} = new.{name}")).collect::<Vec<_>>().join(joiner)
     };
-    quote(&format!("transload_{owner}_{}", table.name))
-}
-
-/// How the staging table is emptied between two uses in one transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Emptying {
-    /// Quick, but the rows stay in the file until the transaction ends, and are passed over by
-    /// every later use.
-    Delete,
-    /// Takes a new file.
-    Truncate,
-}
-
-/// Rows that may lie dead in a staging table.
-const MOST_STAGED: usize = 2_000;
-
-impl Emptying {
-    /// For a staging table that `staged` rows went through and so many more are about to. A huge
-    /// document sends thousands of parts through it in one transaction: if all were only deleted,
-    /// each part would take longer than the one before.
-    pub fn before(staged: &mut usize, rows: usize) -> Emptying {
-        *staged += rows;
-        if *staged <= MOST_STAGED {
-            return Emptying::Delete;
-        }
-        *staged = rows;
-        Emptying::Truncate
-    }
-}
-
-/// Makes the staging table, or empties the one that is there. Made anew whenever it is missing,
-/// because a savepoint that is rolled back takes the table along. Its columns have the table's
-/// types and none of its constraints.
-pub fn prepare_stage(relation: &str, table: &Table, emptying: Emptying) -> String {
-    let empty = match emptying {
-        Emptying::Delete => "DELETE FROM",
-        Emptying::Truncate => "TRUNCATE",
-    };
-    format!(
-        "CREATE TEMPORARY TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS AS SELECT {} FROM {relation} WITH NO DATA; \
-         {empty} {}",
-        stage_name(table),
-        columns(table),
-        stage(table)
-    )
-}
-
-/// Overwrites what the staging table has rows for, never a key.
-pub fn update_from_stage(relation: &str, table: &Table) -> String {
-    let is_key = |at: &usize| table.key.contains(at);
-    let pairs = |joiner: &str, wanted: bool| {
-        let columns = table.columns.iter().enumerate().filter(|(at, _)| is_key(at) == wanted);
-        let pair = |name: &str, left: &str| format!("{left}{0} = staged.{0}", quote(name));
-        let left = if wanted { "target." } else { "" };
-        columns.map(|(_, column)| pair(column.name, left)).collect::<Vec<_>>().join(joiner)
-    };
-    let (assignments, keys) = (pairs(", ", false), pairs(" AND ", true));
-    format!("UPDATE {relation} AS target SET {assignments} FROM {} AS staged WHERE {keys}", stage(table))
+    let (assignments, keys) = (pairs(", ", "", false), pairs(" AND ", "target.", true));
+    let arrays = (1..=names.len()).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ");
+    let names = names.join(", ");
+    format!("UPDATE {relation} AS target SET {assignments} FROM unnest({arrays}) AS new ({names}) WHERE {keys}")
 }
 
 /// Overwrites the row of a key; the parameters are a row's values, in their order.
@@ -199,22 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn few_rows_lie_dead_in_a_staging_table() {
-        let mut staged = 0;
-        let ways = [1_000, 1_000, 1_000, 1, 999, 1].map(|rows| Emptying::before(&mut staged, rows));
-        use Emptying::{Delete, Truncate};
-        assert_eq!(ways, [Delete, Delete, Truncate, Delete, Delete, Truncate]);
-    }
-
-    #[test]
     fn an_update_leaves_the_key_alone() {
         let sql = update_one("r", &ledger::RESIDUE);
         let (assignments, keys) = sql.split_once(" WHERE ").expect("there is a condition");
         assert_eq!(keys, r#""document_id" = $1 AND "part" = $2"#);
         assert!(assignments.contains(r#""table_name" = $3, "#) && !assignments.contains("$1 "), "{assignments}");
-        let sql = update_from_stage("r", &ledger::RESIDUE);
+        let sql = update_many("r", &ledger::RESIDUE);
         let (assignments, keys) = sql.split_once(" WHERE ").unwrap();
         assert!(!assignments.contains("\"document_id\" ="), "{sql}");
-        assert_eq!(keys, r#"target."document_id" = staged."document_id" AND target."part" = staged."part""#);
+        assert_eq!(keys, r#"target."document_id" = new."document_id" AND target."part" = new."part""#);
     }
 }
