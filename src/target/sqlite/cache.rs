@@ -3,7 +3,7 @@
 use crate::target::Durability;
 
 /// Of a connection that only reads, in KiB.
-pub const READER_KIB: i64 = 16 * 1024;
+pub const READER_KIB: i64 = 8 * 1024;
 
 /// Bytes that connections of one run keep, shared out by what each is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
