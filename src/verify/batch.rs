@@ -22,6 +22,7 @@ use super::large;
 use super::leaves::{of_files, of_rows, Both};
 use super::outcome::Verdict;
 use super::resolve::{resolve, Known, Resolved};
+use super::row_ids::RowIds;
 use super::stored::{self, Rows, Stored};
 
 /// What judging needs beside the documents.
@@ -43,7 +44,7 @@ pub struct Checked {
     pub document: Document,
     pub judged: Judged,
     /// The rows of the target's tables that were looked at on behalf of the document.
-    pub accounted: Vec<(&'static str, Uuid)>,
+    pub accounted: RowIds,
     /// What was compared: the files' digest and the rows'. Two equal ones are one state.
     pub state: State,
     pub bytes: u64,
@@ -167,7 +168,7 @@ impl Judge<'_> {
                     let state = State::default();
                     let document = document.clone();
                     let leaves = Both::default();
-                    results.push(Checked { document, judged, accounted: Vec::new(), state, bytes: 0, leaves });
+                    results.push(Checked { document, judged, accounted: RowIds::default(), state, bytes: 0, leaves });
                     continue;
                 }
             };
@@ -422,7 +423,7 @@ fn key_id(document: &Document) -> Uuid {
 }
 
 /// An order-independent digest of everything that the database holds for the document.
-fn rows_digest(stored: &Stored, rows: &Rows, accounted: &[(&'static str, Uuid)], sides: &Sides) -> u128 {
+fn rows_digest(stored: &Stored, rows: &Rows, accounted: &RowIds, sides: &Sides) -> u128 {
     let mut sum: u128 = 0;
     let mut add = |table: &str, row: &Row| {
         let mut hasher = blake3::Hasher::new();
@@ -430,10 +431,10 @@ fn rows_digest(stored: &Stored, rows: &Rows, accounted: &[(&'static str, Uuid)],
         let bytes: [u8; 16] = hasher.finalize().as_bytes()[..16].try_into().expect("16 of 32 bytes");
         sum = sum.wrapping_add(u128::from_le_bytes(bytes));
     };
-    for (table, id) in accounted {
-        let table = sides.format.tables().iter().find(|known| known.name == *table);
+    for (table, id) in accounted.iter() {
+        let table = sides.format.tables().iter().find(|known| known.name == table);
         table
-            .and_then(|table| rows.get(table, *id))
+            .and_then(|table| rows.get(table, id))
             .into_iter()
             .for_each(|row| add(table.map_or("", |it| it.name), row));
     }

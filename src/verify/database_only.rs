@@ -18,6 +18,7 @@ use super::judge::Judged;
 use super::leaves::{of_rows, Both};
 use super::outcome::{Cause, Difference, Moved, Verdict};
 use super::resolve::Resolved;
+use super::row_ids::RowIds;
 use super::run::Job;
 use super::stored::{self, is_sealed, Rows};
 use super::suspects::{Suspect, Suspects};
@@ -61,11 +62,11 @@ pub fn documents(
         }
         for (at, (document, sealed)) in (0..).zip(chunk) {
             let named = stored.get(&document.id).into_iter().flat_map(|stored| stored.row_ids());
-            let there: Vec<_> = named
+            let there: RowIds = named
                 .filter(|(table, id)| rows.get(table, *id).is_some())
                 .map(|(table, id)| (table.name, id))
                 .collect();
-            there.iter().for_each(|(table, id)| census.note(table, *id));
+            there.iter().for_each(|(table, id)| census.note(table, id));
             if there.is_empty() {
                 // Gone on both sides: only the ledger remembers it.
                 forged.extend((!sealed).then(|| never_was(job, document)));

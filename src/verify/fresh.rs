@@ -120,7 +120,7 @@ pub fn owned(
         let wanted: Vec<Document> = batch.into_iter().filter(|it| is_fresh(it) || !is_known(it)).collect();
         for documents in wanted.chunks(JUDGED) {
             for checked in judge.batch(connection, documents.to_vec())? {
-                owned.extend(checked.accounted.into_iter().filter(|row| rows.contains(row)));
+                owned.extend(checked.accounted.iter().filter(|row| rows.contains(row)));
             }
         }
         Ok(())

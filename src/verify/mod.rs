@@ -29,6 +29,7 @@ pub mod receipt;
 mod record;
 pub mod report;
 mod resolve;
+mod row_ids;
 mod run;
 mod stored;
 mod suspects;

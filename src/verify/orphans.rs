@@ -284,7 +284,7 @@ fn rows_of_owners(
         owned.rows.extend(stored.values().flat_map(|stored| stored.row_ids()).map(|(_, id)| id));
         let (anchors, there): (Vec<Uuid>, Vec<Document>) = there.into_iter().unzip();
         for (anchor, checked) in anchors.into_iter().zip(judge.batch(connection, there)?) {
-            owned.rows.extend(checked.accounted.iter().map(|(_, id)| *id));
+            owned.rows.extend(checked.accounted.iter().map(|(_, id)| id));
             if checked.judged.verdict == Verdict::Unreadable {
                 owned.unreadable.insert(anchor);
             }

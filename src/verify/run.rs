@@ -281,7 +281,7 @@ fn take(
             for (at, checked) in (0..).zip(batch) {
                 let order = Order(next, at);
                 census.note_document(checked.document.id);
-                checked.accounted.iter().for_each(|(table, id)| census.note(table, *id));
+                checked.accounted.iter().for_each(|(table, id)| census.note(table, id));
                 job.progress.add_done(checked.document.files.len() as u64, checked.bytes);
                 match checked.judged.verdict {
                     Verdict::Agreed | Verdict::Rejected => {

@@ -120,17 +120,20 @@ pub fn rejects(
     })
 }
 
-/// Reads which parts a document has, without what they say: of the first also its first row.
+/// Reads which parts a document has, without what they say: of each also its first row. Returns how many rows they
+/// name.
 pub fn outline(
     connection: &mut dyn Connection,
     format: &dyn Format,
     document: Uuid,
     stored: &mut Stored,
-) -> Result<(), TargetError> {
+) -> Result<usize, TargetError> {
+    let mut named = 0;
     each(connection, &RESIDUE, r::DOCUMENT_ID, &uuids(&[document]), &mut |row| {
         let before = stored.parts.len();
         take_part(stored, format, &row);
         for part in &mut stored.parts[before..] {
+            named += part.ids.len();
             part.ids.truncate(1);
             part.ids.shrink_to_fit();
             part.digests = Vec::new();
@@ -138,7 +141,7 @@ pub fn outline(
         }
     })?;
     order_parts(stored);
-    Ok(())
+    Ok(named)
 }
 
 fn take_part(stored: &mut Stored, format: &dyn Format, row: &Row) {

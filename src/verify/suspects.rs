@@ -27,6 +27,7 @@ use super::guards;
 use super::judge::Judged;
 use super::leaves::{of_rows, Both};
 use super::outcome::{Difference, Verdict};
+use super::row_ids::RowIds;
 use super::run::{Job, VerifyError};
 use super::stored::{self, Rows};
 
@@ -89,7 +90,7 @@ impl Suspect {
     fn forget(&mut self) {
         let judged = &mut self.checked.judged;
         (judged.differences, judged.tables) = Default::default();
-        self.checked.accounted = Vec::new();
+        self.checked.accounted = RowIds::default();
         self.checked.leaves = Both::default();
     }
 
@@ -408,7 +409,7 @@ fn without_files(job: &Job, reader: &mut dyn Connection, suspect: &mut Suspect) 
     for table in job.format.tables() {
         rows.read(reader, table, named().filter(|(of, _)| of == table).map(|(_, id)| id))?;
     }
-    let there: Vec<(&'static str, Uuid)> =
+    let there: RowIds =
         named().filter(|(table, id)| rows.get(table, *id).is_some()).map(|(table, id)| (table.name, id)).collect();
     let state = State { files: None, rows: there.len() as u128, modified: None };
     let leaves = match job.options.receipt {

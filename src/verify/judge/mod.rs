@@ -14,8 +14,6 @@ mod rows;
 mod verdict;
 mod whole;
 
-use uuid::Uuid;
-
 use crate::format::proof::{Expected, Unexpected};
 use crate::format::Format;
 use crate::model::ledger::RESIDUE;
@@ -24,6 +22,7 @@ use crate::source::Reading;
 
 use super::compare::{Comparison, Mode};
 use super::resolve::Resolved;
+use super::row_ids::RowIds;
 use super::stored::{Rows, Stored};
 
 use pairs::Compared;
@@ -54,7 +53,7 @@ pub struct Sides<'a> {
 
 impl Sides<'_> {
     /// The rows that are looked at on behalf of the document.
-    pub fn accounted(&self) -> Vec<(&'static str, Uuid)> {
+    pub fn accounted(&self) -> RowIds {
         let known = known_rows(self);
         let none = Vec::new();
         let added = added_rows(self, self.wanted.as_ref().unwrap_or(&none), &known);
@@ -63,18 +62,18 @@ impl Sides<'_> {
 }
 
 /// Compares a document; also gives the rows that were looked at on its behalf.
-pub fn judge(sides: &Sides) -> (Judged, Vec<(&'static str, Uuid)>) {
+pub fn judge(sides: &Sides) -> (Judged, RowIds) {
     if let Some(rejected) = rejected_as_is(sides.stored, sides.twin, sides.reading) {
         let accounted = match sides.stored.is_known() {
             true => sides.accounted(),
             // Its rows, if there are any, are those of who claimed the same.
-            false => Vec::new(),
+            false => RowIds::default(),
         };
         return (rejected, accounted);
     }
     if sides.claimed {
         let comparison = Comparison::new(sides.format, sides.document, Mode::Unrecorded, sides.resolved, sides.most);
-        return (claimed_document(comparison, sides.stored), Vec::new());
+        return (claimed_document(comparison, sides.stored), RowIds::default());
     }
     let known = sides.stored.document.as_ref();
     let found = wanted_rows_found(sides);
@@ -102,7 +101,7 @@ pub fn judge(sides: &Sides) -> (Judged, Vec<(&'static str, Uuid)>) {
     (conclude(comparison), accounted)
 }
 
-fn compare(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) -> Vec<(&'static str, Uuid)> {
+fn compare(sides: &Sides, comparison: &mut Comparison, wanted: &[Expected]) -> RowIds {
     let is_whole = sides.stored.is_whole();
     let mut known = known_rows(sides);
     let whole = again::rebuild(sides, comparison, &mut known);

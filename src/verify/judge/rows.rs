@@ -10,6 +10,7 @@ use crate::model::{ids, Anchor, Document, Row, Table, Value};
 use crate::node::Node;
 use crate::verify::compare::RowState;
 use crate::verify::ids::IdSet;
+use crate::verify::row_ids::RowIds;
 
 use super::Sides;
 
@@ -204,7 +205,7 @@ fn by_natural_key<'a>(sides: &Sides<'a>, wanted: &Expected) -> Vec<&'a Row> {
     }
 }
 
-pub fn rows_there(known: &[Known], added: &[Added]) -> Vec<(&'static str, Uuid)> {
+pub fn rows_there(known: &[Known], added: &[Added]) -> RowIds {
     let there = known.iter().filter(|known| known.row.is_some()).map(|known| (known.table.name, known.id));
     there.chain(added.iter().map(|added| (added.table.name, added.row.id()))).collect()
 }

@@ -83,7 +83,9 @@ impl<'a> Feeder<'a> {
         feed: Sender<Feed>,
         asked: Receiver<Ask>,
     ) -> Feeder<'a> {
-        Feeder { flow, connection, standing, feed, asked, sent: IdSet::default() }
+        // Made as large as it will be: what grows is held twice for a while.
+        let sent = IdSet::with_capacity_and_hasher(flow.named, Default::default());
+        Feeder { flow, connection, standing, feed, asked, sent }
     }
 
     pub fn run(mut self) -> Result<(), TargetError> {

@@ -17,6 +17,7 @@ use crate::verify::ids::IdMap;
 use crate::verify::judge::{self, Stood};
 use crate::verify::outcome::Cause;
 use crate::verify::receipt::Leaf;
+use crate::verify::row_ids::RowIds;
 use crate::verify::stored::Stored;
 
 use super::feed::{Ask, Entry, Feed};
@@ -55,7 +56,7 @@ pub struct Meeting<'a> {
     whole: Vec<(usize, Node)>,
     pub unnamed: u64,
     leaf: Option<Leaf>,
-    accounted: Vec<(&'static str, Uuid)>,
+    accounted: RowIds,
     rows: u128,
     answered: bool,
     ended: bool,
@@ -80,7 +81,7 @@ impl<'a> Meeting<'a> {
             whole: Vec::new(),
             unnamed: 0,
             leaf: None,
-            accounted: Vec::new(),
+            accounted: RowIds::default(),
             rows: 0,
             answered: false,
             ended: false,
@@ -149,7 +150,7 @@ impl<'a> Meeting<'a> {
 
     fn take(&mut self, entry: Entry) {
         if let Some(row) = &entry.row {
-            self.accounted.push((entry.table.name, entry.id));
+            self.accounted.push(entry.table.name, entry.id);
             let digest = u128::from(u64::from_le_bytes(digest::row(row)));
             self.rows = self.rows.wrapping_add(digest.wrapping_mul(entry.id.as_u128() | 1));
         }

@@ -35,6 +35,7 @@ use super::judge::{self, Judged};
 use super::leaves::{of_files, Both};
 use super::receipt::Leaf;
 use super::resolve::{resolve, Resolved};
+use super::row_ids::RowIds;
 use super::stored::{self, Rows, Stored};
 
 use feed::Feeder;
@@ -50,7 +51,7 @@ pub fn judge(
     claimed: bool,
 ) -> Result<Checked, TargetError> {
     let mut held = stored.remove(&document.id).unwrap_or_default();
-    stored::outline(connection, judge.format, document.id, &mut held)?;
+    let named = stored::outline(connection, judge.format, document.id, &mut held)?;
     let bytes = reading.bytes();
     let modified = reading.files.iter().map(|file| file.modified).max();
     let mut state = State { files: Some(reading.digest), rows: 0, modified };
@@ -58,16 +59,16 @@ pub fn judge(
     // The rows of a version that was loaded before are accounted for, and not compared.
     if let (Some(judged), false) = (&rejected, held.is_known()) {
         let judged = judged.clone();
-        return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes, leaves: Both::default() });
+        return Ok(Checked { document, judged, accounted: RowIds::default(), state, bytes, leaves: Both::default() });
     }
     if claimed {
         let resolved = Resolved::default();
         let comparison = Comparison::new(judge.format, &document, Mode::Unrecorded, &resolved, judge.most);
         let judged = judge::claimed_document(comparison, &held);
-        return Ok(Checked { document, judged, accounted: Vec::new(), state, bytes, leaves: Both::default() });
+        return Ok(Checked { document, judged, accounted: RowIds::default(), state, bytes, leaves: Both::default() });
     }
     let files: Vec<(RelPath, FileRole)> = document.files.iter().map(|file| (file.path.clone(), file.role)).collect();
-    let flow = Flow { judge, document: &document, reading: &reading, stored: &held, files: &files };
+    let flow = Flow { judge, document: &document, reading: &reading, stored: &held, named, files: &files };
     let found = flow.run(connection)?;
     state.rows = found.rows;
     let file = if judge.receipt && rejected.is_none() { of_files(judge, &document, &reading) } else { None };
@@ -83,13 +84,15 @@ struct Flow<'a> {
     reading: &'a Reading,
     /// The parts in outline.
     stored: &'a Stored,
+    /// How many rows the ledger names.
+    named: usize,
     files: &'a [(RelPath, FileRole)],
 }
 
 /// What came of it.
 struct Found {
     judged: Judged,
-    accounted: Vec<(&'static str, Uuid)>,
+    accounted: RowIds,
     /// An order-independent digest of the rows.
     rows: u128,
     leaf: Option<Leaf>,
@@ -140,7 +143,7 @@ impl Flow<'_> {
         };
         if !self.stored.is_known() && standing.rows.is_empty() && !standing.derived {
             let judged = judge::missing_document(self.stored, begun.as_ref().err(), begin());
-            return Ok(Found { judged, accounted: Vec::new(), rows: 0, leaf: None });
+            return Ok(Found { judged, accounted: RowIds::default(), rows: 0, leaf: None });
         }
         let (feed, fed) = bounded(2);
         let (ask, asked) = bounded(1);
