@@ -9,10 +9,12 @@ use proptest::prelude::*;
 use transload::exec::{Progress, Stop};
 use transload::format::donna::tables::{KINDS, TABLES};
 use transload::format::donna::Donna;
+use transload::model::{Instant, Value};
 use transload::pipeline::{self, Job, Mode, Options, Prefer, Removed, Report, Way};
 use transload::schema;
 use transload::target::sqlite::SqliteTarget;
-use transload::target::Target;
+use transload::target::{select_all, Durability, Filter, Target};
+use uuid::Uuid;
 
 use crate::cases;
 use crate::maker::Maker;
@@ -171,5 +173,71 @@ proptest! {
             prop_assert_eq!(content_of_other.rows(table.name), content.rows(table.name));
         }
         prop_assert_eq!(content_of_other.rows("rejects"), content.rows("rejects"));
+    }
+
+    /// Documents of a batch that are known are replaced together where that is possible.
+    #[test]
+    fn changes_come_to_the_same_together_and_one_by_one(
+        seed in any::<u64>(),
+        noise in prop_oneof![Just(0u64), Just(5), Just(60)],
+        share in 20u64..=100,
+        edits in prop_oneof![Just(0u64), Just(5), Just(30)],
+        prefer in prop_oneof![Just(Prefer::Neither), Just(Prefer::File)],
+    ) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let source = directory.path().join("source");
+        write_tree(&source, seed, 100, 0);
+        let usual = Options { prefer, ..options(directory.path(), 1_000, 1 << 20, 4 << 20) };
+        let file = |name: &str| directory.path().join(name);
+        let together = SqliteTarget::new(file("together.db"));
+        migrate(&source, &together, &usual);
+        edit(&together, seed, edits);
+        fs::copy(file("together.db"), file("alone.db")).expect("nobody has it open");
+        let alone = SqliteTarget::new(file("alone.db"));
+
+        write_tree(&source, seed.wrapping_add(1), share, noise);
+        let of_together = migrate(&source, &together, &usual);
+        let of_alone = migrate(&source, &alone, &Options { batch_rows: 1, ..usual.clone() });
+        // The parts of which the residue speaks are cut where batches are, and references are settled after each.
+        let (content, expected) = (Content::of(&together), Content::of(&alone));
+        for table in TABLES.iter().map(|table| table.name).chain(["documents", "rejects"]) {
+            prop_assert_eq!(content.rows(table), expected.rows(table), "{}", table);
+        }
+        let documents = [&of_together, &of_alone].map(|report| &report.account.summary.documents);
+        prop_assert_eq!(documents[0], documents[1]);
+        prop_assert_eq!(&of_together.account.findings, &of_alone.account.findings);
+    }
+}
+
+/// What an application does meanwhile: of a hundred rows, so many are edited, as many deleted, and as many have a row of
+/// the application's own put beside them.
+fn edit(target: &dyn Target, seed: u64, share: u64) {
+    let mut chance = Maker::new(seed, 0).chance;
+    let mut connection = target.connect(Durability::Full).expect("the database answers");
+    for table in TABLES.iter().rev() {
+        let rows = match connection.live_columns(table).expect("the schema can be read") {
+            Some(_) => select_all(&mut *connection, table, &Filter::All).expect("the table can be read"),
+            None => Vec::new(),
+        };
+        for mut row in rows {
+            let id = [row.0[0].clone()];
+            match chance.below(100) {
+                at if at < share => {
+                    let created = table.column("created_at").expect("each table has it");
+                    let Some(Instant(micros)) = row.0[created].as_time() else { continue };
+                    row.0[created] = Value::Time(Instant(micros + 1));
+                    connection.update(table, &[row]).expect("it can be edited");
+                }
+                at if at < 2 * share => {
+                    connection.delete(table, &Filter::In { column: 0, values: &id }).expect("it can be deleted");
+                }
+                at if at < 3 * share && table.parent.is_some() => {
+                    let drawn = Uuid::from_u64_pair(0x4000 | chance.next() << 16, 1 << 63 | chance.next() >> 2);
+                    row.0[0] = Value::Uuid(drawn);
+                    connection.insert(table, &[row]).expect("it can be added");
+                }
+                _ => {}
+            }
+        }
     }
 }

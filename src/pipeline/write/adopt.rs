@@ -23,7 +23,7 @@ impl Replacement<'_, '_> {
     /// Finds rows that the database holds under a key of these rows, and takes them over.
     pub(super) fn adopt(&mut self, table: &'static Table, rows: &[Row]) -> Result<(), ReplaceError> {
         self.adopt_twins(table, rows);
-        if self.is_undisputed() {
+        if self.is_undisputed {
             return Ok(());
         }
         let Some(&first) = table.natural_key.first() else { return Ok(()) };

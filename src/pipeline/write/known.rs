@@ -4,7 +4,7 @@
 //! Where several are known and nothing about them is in dispute, they are looked at and written
 //! together: else each costs as many statements as a hundred. All others go one after the other.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use uuid::Uuid;
 
@@ -23,6 +23,8 @@ use super::writes::Writes;
 use super::{Done, Env};
 
 impl Attempt<'_> {
+    /// In the order of the items, as though each went by itself: who gives up a key makes room only for those
+    /// that come later.
     pub(super) fn replace(
         &mut self,
         items: &[Item],
@@ -30,51 +32,49 @@ impl Attempt<'_> {
         known: &HashMap<Uuid, LedgerDocument>,
         done: &mut [Done],
     ) -> Result<(), AttemptError> {
-        let together = self.replace_together(items, routes, known, done)?;
-        let alone = (0..items.len()).filter(|index| routes[*index] == Route::Replace && !together.contains(index));
-        for index in alone {
-            let (env, item) = (self.env, &items[index]);
-            // A savepoint, because a conflict may show only at the document's end.
-            let result = in_transaction(self.connection, |connection| {
-                replaced(env, connection, item, known.get(&item.id()), None)
-            });
+        let env = self.env;
+        let mut looks = self.look_together(items, routes, known)?;
+        let mut writes = Writes::default();
+        for (index, item) in items.iter().enumerate().filter(|(index, _)| routes[*index] == Route::Replace) {
+            let held = known.get(&item.id());
+            let look = looks.remove(&index);
+            let is_alone = look.is_none();
+            if is_alone {
+                std::mem::take(&mut writes).apply(self.connection, env.format)?;
+            }
+            let mut result = match are_held(item) {
+                true => replaced(env, self.connection, item, held, look),
+                // A savepoint, because a conflict may show only at the document's end.
+                false => in_transaction(self.connection, |connection| replaced(env, connection, item, held, look)),
+            };
+            if let Ok((_, replaced)) = &mut result {
+                writes.absorb(std::mem::take(&mut replaced.kept_back));
+            }
+            if is_alone {
+                std::mem::take(&mut writes).apply(self.connection, env.format)?;
+            }
             self.conclude(index, result, &mut done[index])?;
         }
-        Ok(())
+        Ok(writes.apply(self.connection, env.format)?)
     }
 
-    /// Replaces the documents that can be replaced together; returns which those are.
-    fn replace_together(
+    /// Looks at the documents that can be replaced together; by their positions.
+    fn look_together(
         &mut self,
         items: &[Item],
         routes: &[Route],
         known: &HashMap<Uuid, LedgerDocument>,
-        done: &mut [Done],
-    ) -> Result<HashSet<usize>, AttemptError> {
-        let held = |item: &Item| known.get(&item.id()).filter(|_| are_held(item));
-        let candidates = items.iter().zip(routes).enumerate().filter(|(_, (_, route))| **route == Route::Replace);
-        let candidates: Vec<(usize, &Loaded, &LedgerDocument)> = candidates
-            .filter_map(|(index, (item, _))| match (item, held(item)) {
-                (Item::Load(loaded), Some(held)) => Some((index, &**loaded, held)),
-                _ => None,
-            })
-            .collect();
-        if candidates.len() < 2 {
-            return Ok(HashSet::new());
-        }
-        let looks = undisputed(self.env.format, self.connection, &candidates)?;
-        let mut writes = Writes::default();
-        let together = looks.iter().map(|(index, _)| *index).collect();
-        for (index, look) in looks {
-            let item = &items[index];
-            let mut result = replaced(self.env, self.connection, item, known.get(&item.id()), Some(look));
-            if let Ok((_, replaced)) = &mut result {
-                writes.absorb(std::mem::take(&mut replaced.kept_back));
+    ) -> Result<HashMap<usize, Look>, AttemptError> {
+        let mut candidates: Vec<(usize, &Loaded, &LedgerDocument)> = Vec::new();
+        for (index, (item, route)) in items.iter().zip(routes).enumerate() {
+            if let (Item::Load(loaded), Route::Replace, true) = (item, route, are_held(item)) {
+                candidates.extend(known.get(&item.id()).map(|held| (index, &**loaded, held)));
             }
-            self.conclude(index, result, &mut done[index])?;
         }
-        writes.apply(self.connection, self.env.format)?;
-        Ok(together)
+        match candidates.len() {
+            0 | 1 => Ok(HashMap::new()),
+            _ => Ok(undisputed(self.env.format, self.connection, &candidates)?.into_iter().collect()),
+        }
     }
 
     fn conclude(
@@ -106,7 +106,7 @@ impl Attempt<'_> {
     }
 }
 
-/// Replaces one document, part by part as they come. `look`: where it is replaced with others.
+/// Replaces one document, part by part as they come; of one that is held, nothing is written yet.
 fn replaced(
     env: &Env,
     connection: &mut dyn Connection,
@@ -114,13 +114,14 @@ fn replaced(
     known: Option<&LedgerDocument>,
     look: Option<Look>,
 ) -> Result<(Decoded, Replaced), Stopped> {
+    let is_held = are_held(item);
     let (source, reference) = match item {
-        Item::Load(loaded) if are_held(item) => (&loaded.source, reference_of(env, loaded)),
+        Item::Load(loaded) if is_held => (&loaded.source, reference_of(env, loaded)),
         Item::Load(loaded) => (&loaded.source, None),
         Item::Stream(streamed) => (&streamed.source, None),
         Item::Reject(_) | Item::Touch(_) => unreachable!("it has a route of its own"),
     };
-    let mut replacement = match Replacement::begin(env, connection, source, known.cloned(), reference, look)? {
+    let mut replacement = match Replacement::begin(env, connection, source, known.cloned(), reference, is_held, look)? {
         Begun::Ready(replacement) => replacement,
         Begun::Conflict(found) => return Err(ReplaceError::Conflict(found).into()),
     };

@@ -6,7 +6,8 @@
 //! rows of the application's own the document takes over is decided in `adopt`. A repair knows the
 //! document's rows before (`repair`), and tells which of them go before others take their place.
 //!
-//! Where several documents are replaced together (`known`), what is to be written of each is kept back.
+//! Nothing is written of a document that is held before its end is seen: so a conflict leaves nothing to undo,
+//! and several documents can be written together (`known`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -64,8 +65,10 @@ pub struct Replacement<'a, 'e> {
     /// The ledger's rows of the parts, not yet written: nobody asks for them before the document is done.
     residues: Vec<Row>,
     residue_bytes: usize,
-    /// Of a document that is replaced together with others.
+    /// Of a document that is held: what is to be written.
     kept_back: Option<Writes>,
+    /// Whether the keys of the document's rows are known to be no other row's.
+    pub(super) is_undisputed: bool,
 }
 
 pub enum Begun<'a, 'e> {
@@ -98,15 +101,15 @@ pub struct Replaced {
 
 impl<'a, 'e> Replacement<'a, 'e> {
     /// Looks at what the database holds; writes nothing if that is a conflict. `reference`: what
-    /// the document refers to, if that is resolved already. `looked`: what a look at it and others found;
-    /// then its rows are known to have keys that no other row has, and nothing is written before the end.
+    /// the document refers to, if that is resolved already. `look`: what was found of it, if it is undisputed.
     pub fn begin(
         env: &'a Env<'e>,
         connection: &'a mut dyn Connection,
         source: &'a Source,
         known: Option<LedgerDocument>,
         reference: Option<String>,
-        looked: Option<Look>,
+        keeps_back: bool,
+        look: Option<Look>,
     ) -> Result<Begun<'a, 'e>, TargetError> {
         let mut replacement = Replacement {
             env,
@@ -129,10 +132,11 @@ impl<'a, 'e> Replacement<'a, 'e> {
             held_parts: live::Parts::new(),
             residues: Vec::new(),
             residue_bytes: 0,
-            kept_back: looked.is_some().then(Writes::default),
+            kept_back: keeps_back.then(Writes::default),
+            is_undisputed: look.is_some(),
         };
         if let Some(known) = &replacement.known {
-            let look = match looked {
+            let look = match look {
                 Some(look) => look,
                 None => live::look(env.format, replacement.connection, known)?,
             };
@@ -187,6 +191,7 @@ impl<'a, 'e> Replacement<'a, 'e> {
             residues: Vec::new(),
             residue_bytes: 0,
             kept_back: None,
+            is_undisputed: false,
         })
     }
 
@@ -282,11 +287,6 @@ impl<'a, 'e> Replacement<'a, 'e> {
             None => writes::forget_parts(self.connection, document, &numbers)?,
         }
         Ok(())
-    }
-
-    /// Whether the keys of the document's rows are known to be no other row's.
-    pub(super) fn is_undisputed(&self) -> bool {
-        self.kept_back.is_some()
     }
 
     /// Whether the row that would have this id has one in the database, or had one.
