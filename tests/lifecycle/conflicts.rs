@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::postgres::connect;
-use crate::world::{assert_same, history, memory, until, user, World};
+use crate::world::{assert_same, history, memory, session, until, user, World};
 
 const NOW: &str = "'2026-01-01T00:00:00.000000Z'";
 
@@ -126,6 +126,18 @@ fn a_conflict_at_a_documents_end_undoes_that_document_alone(world: &World) {
     assert_eq!(world.migrate(&[]).said(), "1: 7 unchanged, 1 conflicts; 0 rows");
 }
 
+fn a_conflict_is_told_also_where_the_database_would_refuse_a_row(world: &World) {
+    world.seed();
+    assert_eq!(world.migrate(&[]).code, 0);
+    world.execute(&add());
+    world.execute("DELETE FROM users WHERE name = 'Bob'");
+    world.json("chat_sessions/c1_session.json", &session("c1", json!("bob")));
+    let run = world.migrate(&[]);
+    assert_eq!(run.said(), "1: 6 unchanged, 1 conflicts; 0 rows");
+    let text = "conflict chat_sessions/c1.json: rows in the database since they were written: 1 added";
+    assert_eq!(run.findings(), [text]);
+}
+
 /// The application edits a row of c1 and commits only when the run waits for that row.
 #[track_caller]
 fn edits_meanwhile(arguments: &[&str], expected: &str) {
@@ -163,6 +175,7 @@ fn an_edit_between_looking_and_writing_is_not_taken_out() {
 }
 
 on_every_target!(
+    a_conflict_is_told_also_where_the_database_would_refuse_a_row,
     a_conflict_at_a_documents_end_undoes_that_document_alone,
     an_edited_row_is_not_overwritten,
     a_deleted_row_does_not_come_back,

@@ -141,28 +141,30 @@ pub fn settle_waiting(
         return Ok(changed);
     }
     let mut resolved = resolve(connection, format, kind, &keys, true)?;
-    make_placeholders(connection, format, kind, &waiting, &mut resolved)?;
-    let mut left = BTreeSet::new();
+    // Rows that were deleted meanwhile need none, so not each of them is used.
+    let made = make_placeholders(connection, format, kind, &waiting, &mut resolved)?;
+    let mut left = made.clone();
     for document in waiting {
         let means = document.reference.as_ref().and_then(|reference| resolved.get(reference)).copied();
         settle(connection, format, kind, document, means, &mut changed, &mut left)?;
     }
     for row in left {
-        if drop_if_unused_placeholder(connection, format, kind, row)? {
+        if drop_if_unused_placeholder(connection, format, kind, row)? && !made.contains(&row) {
             *changed.entry(kind_of(format, kind).main.name).or_default() += 1;
         }
     }
     Ok(changed)
 }
 
-/// Stand-ins for references that mean nothing any more, where a column must refer to something.
+/// Stand-ins for references that mean nothing any more, where a column must refer to something; returns their ids.
 fn make_placeholders(
     connection: &mut dyn Connection,
     format: &dyn Format,
     kind: &'static str,
     waiting: &[LedgerDocument],
     resolved: &mut Resolved,
-) -> Result<(), TargetError> {
+) -> Result<BTreeSet<Uuid>, TargetError> {
+    let mut made = BTreeSet::new();
     let needs_one = |document: &&LedgerDocument| {
         let columns = kind_of(format, &document.kind).main.columns.iter();
         let mut references = columns.filter_map(|column| column.reference);
@@ -172,10 +174,11 @@ fn make_placeholders(
         if let Some(reference) = document.reference.as_ref().filter(|reference| !resolved.contains_key(*reference)) {
             let row = format.placeholder(kind, reference, document.base_time);
             resolved.insert(reference.clone(), row.id());
+            made.insert(row.id());
             connection.insert(kind_of(format, kind).main, &[row])?;
         }
     }
-    Ok(())
+    Ok(made)
 }
 
 /// Points one document's rows at `means`; rows that they pointed at before go into `left`.
