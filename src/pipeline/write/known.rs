@@ -11,14 +11,14 @@ use uuid::Uuid;
 use crate::ledger::LedgerDocument;
 use crate::model::{Decoded, DocumentOutcome};
 use crate::pipeline::examine::Undecoded;
-use crate::pipeline::item::{Item, Loaded};
+use crate::pipeline::item::Item;
 use crate::target::{in_transaction, Connection};
 
 use super::attempt::{reference_of, Attempt, AttemptError, Route};
 use super::live::Look;
 use super::parts::{are_held, each_part, Stopped};
 use super::replace::{Begun, ReplaceError, Replaced, Replacement};
-use super::undisputed::undisputed;
+use super::undisputed::{undisputed, Known};
 use super::writes::Writes;
 use super::{Done, Env};
 
@@ -65,15 +65,15 @@ impl Attempt<'_> {
         routes: &[Route],
         known: &HashMap<Uuid, LedgerDocument>,
     ) -> Result<HashMap<usize, Look>, AttemptError> {
-        let mut candidates: Vec<(usize, &Loaded, &LedgerDocument)> = Vec::new();
+        let mut candidates: Vec<Known> = Vec::new();
         for (index, (item, route)) in items.iter().zip(routes).enumerate() {
             if let (Item::Load(loaded), Route::Replace, true) = (item, route, are_held(item)) {
-                candidates.extend(known.get(&item.id()).map(|held| (index, &**loaded, held)));
+                candidates.extend(known.get(&item.id()).map(|held| Known { index, loaded, held }));
             }
         }
         match candidates.len() {
             0 | 1 => Ok(HashMap::new()),
-            _ => Ok(undisputed(self.env.format, self.connection, &candidates)?.into_iter().collect()),
+            _ => Ok(undisputed(self.env.format, self.connection, &candidates)?),
         }
     }
 

@@ -16,21 +16,30 @@ use super::keys::natural_key;
 use super::live::{self, Look};
 use super::references::rows_in;
 
-/// Looks at the documents, and gives the looks of the undisputed ones with what they were named by.
+/// A document whose rows are held and that the ledger knows.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// Its place in the batch.
+    pub index: usize,
+    pub loaded: &'a Loaded,
+    pub held: &'a LedgerDocument,
+}
+
+/// Looks at the documents; the looks of the undisputed ones, by their places in the batch.
 pub fn undisputed(
     format: &dyn Format,
     connection: &mut dyn Connection,
-    documents: &[(usize, &Loaded, &LedgerDocument)],
-) -> Result<Vec<(usize, Look)>, TargetError> {
-    let held: Vec<&LedgerDocument> = documents.iter().map(|(_, _, held)| *held).collect();
+    documents: &[Known],
+) -> Result<HashMap<usize, Look>, TargetError> {
+    let held: Vec<&LedgerDocument> = documents.iter().map(|document| document.held).collect();
     let looks = live::looks(format, connection, &held)?;
     let mut disputed = shared(&looks);
     for table in format.tables() {
         disputed.extend(with_keys_of_others(connection, table, documents, &looks)?);
         disputed.extend(with_ids_of_others(connection, table, documents, &looks)?);
     }
-    let named = documents.iter().map(|(name, ..)| *name).zip(looks).enumerate();
-    Ok(named.filter(|(at, _)| !disputed.contains(at)).map(|(_, look)| look).collect())
+    let looks = documents.iter().zip(looks).enumerate().filter(|(at, _)| !disputed.contains(at));
+    Ok(looks.map(|(_, (document, look))| (document.index, look)).collect())
 }
 
 /// Documents, by position, that have a row in common with one before them.
@@ -55,16 +64,16 @@ fn rows_of<'a>(loaded: &'a Loaded, table: &'a Table) -> impl Iterator<Item = &'a
 fn with_keys_of_others(
     connection: &mut dyn Connection,
     table: &'static Table,
-    documents: &[(usize, &Loaded, &LedgerDocument)],
+    documents: &[Known],
     looks: &[Look],
 ) -> Result<HashSet<usize>, TargetError> {
     let Some(&first) = table.natural_key.first() else { return Ok(HashSet::new()) };
     let mut by_key: HashMap<String, Vec<(usize, Uuid)>> = HashMap::new();
     let mut values: Vec<Value> = Vec::new();
-    for (at, (_, loaded, _)) in documents.iter().enumerate() {
-        for row in rows_of(loaded, table) {
+    for (at, document) in documents.iter().enumerate() {
+        for row in rows_of(document.loaded, table) {
             let Some(key) = natural_key(table, row) else { continue };
-            by_key.entry(key).or_default().push((at, place(documents[at], &looks[at], row.id())));
+            by_key.entry(key).or_default().push((at, place(*document, &looks[at], row.id())));
             if values.last() != Some(&row.0[first]) {
                 values.push(row.0[first].clone());
             }
@@ -83,7 +92,7 @@ fn with_keys_of_others(
 }
 
 /// The id that a row is about to have: a document's own row keeps the one under which it was adopted once.
-fn place((_, loaded, held): (usize, &Loaded, &LedgerDocument), look: &Look, id: Uuid) -> Uuid {
+fn place(Known { loaded, held, .. }: Known, look: &Look, id: Uuid) -> Uuid {
     let is_own = loaded.source.document.kind.anchor == Anchor::FirstRow
         && loaded.parts.first().and_then(|part| part.rows().first()).is_some_and(|first| first.id() == id);
     held.row_id.filter(|own| is_own && look.rows.live.contains_key(own)).unwrap_or(id)
@@ -93,11 +102,11 @@ fn place((_, loaded, held): (usize, &Loaded, &LedgerDocument), look: &Look, id: 
 fn with_ids_of_others(
     connection: &mut dyn Connection,
     table: &'static Table,
-    documents: &[(usize, &Loaded, &LedgerDocument)],
+    documents: &[Known],
     looks: &[Look],
 ) -> Result<HashSet<usize>, TargetError> {
     let mut by_id: HashMap<Uuid, usize> = HashMap::new();
-    for (at, (_, loaded, _)) in documents.iter().enumerate() {
+    for (at, Known { loaded, .. }) in documents.iter().enumerate() {
         if loaded.source.document.kind.anchor == Anchor::FirstRow {
             let new = rows_of(loaded, table).map(Row::id).filter(|id| !looks[at].rows.live.contains_key(id));
             by_id.extend(new.map(|id| (id, at)));

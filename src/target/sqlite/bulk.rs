@@ -11,7 +11,7 @@ use crate::model::{Row, Value};
 use crate::target::bulk::{BulkSession, Outcome, Piece, SetAside, Step};
 use crate::target::{Connection, TargetError, TargetErrorKind};
 
-use super::connection::stored_name;
+use super::sql::stored_name;
 
 /// Every index that has a statement of its own and refuses nothing.
 const INDEXES: &str = "SELECT s.name, s.tbl_name, s.sql FROM sqlite_schema s, pragma_index_list(s.tbl_name) l

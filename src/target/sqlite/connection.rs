@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{OpenFlags, Statement, Transaction, TransactionBehavior};
 
-use crate::model::{Catalogue, Kind, Owner, Row, Table, Value};
+use crate::model::{Catalogue, Owner, Row, Table, Value};
 use crate::target::{
     no_reader, reads_only, Connection, Durability, Filter, LiveColumn, Piece, SchemaSession, TargetError,
     TargetErrorKind,
@@ -21,6 +21,7 @@ use super::catalogue;
 use super::errors::describe;
 use super::reader::{self, Way};
 use super::schema::Migration;
+use super::sql;
 use super::values::{json_list, read, read_key, Param};
 
 /// How many pages a load's log may hold before they go into the file, 256 MiB. Ids come in no order, so
@@ -285,13 +286,10 @@ impl Connection for SqliteConnection {
     }
 
     fn insert_pieces(&mut self, table: &Table, pieces: &[Piece]) -> Result<(), TargetError> {
-        let columns: Vec<String> = table.columns.iter().map(|column| quote(column.name)).collect();
-        let marks: Vec<String> = (1..=columns.len()).map(|at| format!("?{at}")).collect();
-        let sql = format!("INSERT INTO {} ({}) VALUES ({})", quoted_name(table), columns.join(", "), marks.join(", "));
         let context = format!("cannot insert rows into `{}`", table.name);
         self.may_write(&context)?;
         self.run_whole(&context, |db| {
-            let mut statement = db.prepare_cached(&sql)?;
+            let mut statement = db.prepare_cached(&sql::insert(table))?;
             for piece in pieces {
                 let Piece::Rows(rows) = piece else { unreachable!("SQLite has no encoder") };
                 for row in *rows {
@@ -304,15 +302,10 @@ impl Connection for SqliteConnection {
     }
 
     fn update(&mut self, table: &Table, rows: &[Row]) -> Result<u64, TargetError> {
-        let assign = |at: usize| format!("{} = ?{}", quote(table.columns[at].name), at + 1);
-        let (keys, others): (Vec<usize>, Vec<usize>) = (0..table.columns.len()).partition(|at| table.key.contains(at));
-        let set: Vec<String> = others.into_iter().map(assign).collect();
-        let of: Vec<String> = keys.into_iter().map(assign).collect();
-        let sql = format!("UPDATE {} SET {} WHERE {}", quoted_name(table), set.join(", "), of.join(" AND "));
         let context = format!("cannot update rows of `{}`", table.name);
         self.may_write(&context)?;
         self.run_whole(&context, |db| {
-            let mut statement = db.prepare_cached(&sql)?;
+            let mut statement = db.prepare_cached(&sql::update(table))?;
             let mut updated = 0;
             for row in rows {
                 bind(&mut statement, row)?;
@@ -323,11 +316,10 @@ impl Connection for SqliteConnection {
     }
 
     fn delete(&mut self, table: &Table, filter: &Filter) -> Result<u64, TargetError> {
-        let sql = format!("DELETE FROM {}{}", quoted_name(table), condition(table, filter));
         let context = format!("cannot delete rows of `{}`", table.name);
         self.may_write(&context)?;
         self.run(&context, |db| {
-            let mut statement = db.prepare_cached(&sql)?;
+            let mut statement = db.prepare_cached(&sql::delete(table, filter))?;
             bind_filter(&mut statement, filter)?;
             Ok(statement.raw_execute()? as u64)
         })
@@ -350,16 +342,7 @@ impl Connection for SqliteConnection {
         each: &mut dyn FnMut(Row) -> ControlFlow<()>,
     ) -> Result<(), TargetError> {
         let all: Vec<usize> = (0..table.columns.len()).collect();
-        let order = order.iter().map(|at| {
-            let column = &table.columns[*at];
-            // Whatever the table says.
-            let collation = if column.kind == Kind::Text { " COLLATE BINARY" } else { "" };
-            quote(column.name) + collation
-        });
-        let order = order.collect::<Vec<_>>().join(", ");
-        let order = if order.is_empty() { order } else { format!(" ORDER BY {order}") };
-        let (names, relation) = (names(table, &all), quoted_name(table));
-        let sql = format!("SELECT {names} FROM {relation}{}{order}", condition(table, filter));
+        let sql = sql::select(table, &all, filter, order);
         self.run(&format!("cannot read `{}`", table.name), |db| {
             let mut statement = db.prepare_cached(&sql)?;
             bind_filter(&mut statement, filter)?;
@@ -382,7 +365,7 @@ impl Connection for SqliteConnection {
         filter: &Filter,
         each: &mut dyn FnMut(&[Value]) -> ControlFlow<()>,
     ) -> Result<(), TargetError> {
-        let sql = format!("SELECT {} FROM {}{}", names(table, columns), quoted_name(table), condition(table, filter));
+        let sql = sql::select(table, columns, filter, &[]);
         self.run(&format!("cannot read `{}`", table.name), |db| {
             let mut statement = db.prepare_cached(&sql)?;
             bind_filter(&mut statement, filter)?;
@@ -400,17 +383,14 @@ impl Connection for SqliteConnection {
     }
 
     fn is_empty(&mut self, table: &Table) -> Result<bool, TargetError> {
-        let sql = format!("SELECT NOT EXISTS (SELECT 1 FROM {})", quoted_name(table));
+        let sql = sql::is_empty(table);
         self.run(&format!("cannot read `{}`", table.name), |db| db.query_row(&sql, [], |row| row.get(0)))
     }
 
     fn live_columns(&mut self, table: &Table) -> Result<Option<Vec<LiveColumn>>, TargetError> {
-        // SQLite's names know no case.
-        let sql = "SELECT c.name, c.type, c.\"notnull\" FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
-                   WHERE t.type = 'table' AND t.name = ?1 COLLATE NOCASE ORDER BY c.cid";
-        let name = stored_name(table);
+        let name = sql::stored_name(table);
         let columns = self.run(&format!("cannot read the columns of `{}`", table.name), |db| {
-            let mut statement = db.prepare_cached(sql)?;
+            let mut statement = db.prepare_cached(sql::LIVE_COLUMNS)?;
             let columns = statement.query_map([name], |row| {
                 Ok(LiveColumn { name: row.get(0)?, type_name: row.get(1)?, nullable: !row.get::<_, bool>(2)? })
             })?;
@@ -460,22 +440,6 @@ impl Connection for SqliteConnection {
     }
 }
 
-/// The name that a table has in this database.
-pub(super) fn stored_name(table: &Table) -> String {
-    match table.owner {
-        Owner::Application => table.name.to_owned(),
-        Owner::Ledger => format!("transload_{}", table.name),
-    }
-}
-
-fn quoted_name(table: &Table) -> String {
-    quote(&stored_name(table))
-}
-
-fn names(table: &Table, columns: &[usize]) -> String {
-    columns.iter().map(|at| quote(table.columns[*at].name)).collect::<Vec<_>>().join(", ")
-}
-
 /// Appends the values of a row that was selected with these columns.
 fn read_columns(
     table: &Table,
@@ -490,26 +454,6 @@ fn read_columns(
         values.push(if is_key { read_key(column, at, stored)? } else { read(column.kind, stored) });
     }
     Ok(())
-}
-
-/// The one place where a name becomes SQL.
-pub(super) fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// The WHERE clause of a filter. All values of a column travel in one parameter, so that one statement gives
-/// the rows in the order of the primary key, however many values there are.
-fn condition(table: &Table, filter: &Filter) -> String {
-    let one = |(number, (column, _)): (usize, (usize, _))| {
-        let column = &table.columns[column];
-        let value = if column.kind == Kind::Bytes { "unhex(value)" } else { "value" };
-        format!("{} IN (SELECT {value} FROM json_each(?{number}))", quote(column.name))
-    };
-    let all: Vec<String> = (1..).zip(filter.lists()).map(one).collect();
-    match all.is_empty() {
-        true => String::new(),
-        false => format!(" WHERE {}", all.join(" AND ")),
-    }
 }
 
 fn bind(statement: &mut Statement, row: &Row) -> rusqlite::Result<()> {
@@ -634,10 +578,5 @@ mod tests {
         assert!(connection.is_empty(&VERSIONS).unwrap());
         connection.insert(&VERSIONS, &[version(3)]).unwrap();
         assert!(!connection.is_empty(&VERSIONS).unwrap());
-    }
-
-    #[test]
-    fn names_are_quoted() {
-        assert_eq!(quote("a\"b"), "\"a\"\"b\"");
     }
 }

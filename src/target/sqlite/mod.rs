@@ -14,6 +14,7 @@ mod lock;
 mod log;
 mod reader;
 mod schema;
+mod sql;
 mod values;
 
 use std::path::{Path, PathBuf};

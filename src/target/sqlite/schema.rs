@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection as Db;
 
-use super::connection::{quote, SqliteConnection};
+use super::connection::SqliteConnection;
+use super::sql::quote;
 use crate::model::Owner;
 use crate::target::{Begin, Connection, SchemaSession, StatementError, TargetError, TargetErrorKind};
 
