@@ -214,6 +214,9 @@ fn write_from(env: &Env, connection: &Shared, items: &mut [Item], mut careful: b
                         env.lost.store(true, Ordering::SeqCst);
                         let fresh = env.target.connect(Durability::Relaxed)?;
                         *locked(connection) = fresh;
+                    } else if items.len() > 1 {
+                        // The fewer rows, the less likely is it that an application edits one of them meanwhile.
+                        return halves(env, connection, items);
                     }
                 }
                 _ => return Err(batch_error(items, error)),
