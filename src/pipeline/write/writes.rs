@@ -1,5 +1,5 @@
-//! What is to be written of documents that are replaced together, kept back until all of them are
-//! looked at. A document that turns out to be a conflict is left out of it, so none needs a savepoint.
+//! What is to be written of documents that are replaced, kept back until their ends are seen. One that turns out
+//! to be a conflict is left out of it, so none needs a savepoint.
 
 use uuid::Uuid;
 

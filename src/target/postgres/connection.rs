@@ -49,11 +49,11 @@ enum Access {
 /// Up to so many rows are overwritten one by one: the server plans anew for arrays.
 const FEW: usize = 4;
 
-/// Bytes that are overwritten by one statement, unless a row is larger.
+/// Bytes that are overwritten by one statement, beside its first row.
 const MOST_UPDATED: usize = 4 << 20;
 
-/// Cuts rows to be overwritten.
-fn pieces(rows: &[Row]) -> Vec<&[Row]> {
+/// Cuts rows to be overwritten into what goes at once.
+fn cut(rows: &[Row]) -> Vec<&[Row]> {
     let mut bytes = 0;
     let fits = |_: &Row, next: &Row| {
         bytes += next.weight();
@@ -287,11 +287,10 @@ impl Connection for PgConnection {
         if rows.len() <= FEW {
             return self.within(|connection| connection.update_each(table, rows));
         }
-        let pieces = pieces(rows);
-        match &pieces[..] {
-            [piece] => self.update_many(table, piece),
-            pieces => self.within(|connection| {
-                pieces.iter().try_fold(0, |updated, piece| Ok(updated + connection.update_many(table, piece)?))
+        match &cut(rows)[..] {
+            [all] => self.update_many(table, all),
+            some => self.within(|connection| {
+                some.iter().try_fold(0, |updated, rows| Ok(updated + connection.update_many(table, rows)?))
             }),
         }
     }
