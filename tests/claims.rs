@@ -113,3 +113,21 @@ fn a_file_that_claims_the_row_of_another_is_missing_also_when_its_reject_is_lost
     assert_eq!(told.len(), 1, "{found}");
     assert_eq!((told[0]["cause"].as_str(), told[0]["file"].as_str()), (Some("missing_document"), Some("users/b.json")));
 }
+
+#[test]
+fn what_was_refused_for_another_file_is_compared_once_that_one_is_gone() {
+    let other = br#"{"id":"u","name":"U","created_at":"2025-11-28T10:15:30+00:00"}"#;
+    let place = workplace(&[("data/users/u.json", USER), ("users/u.json", other)]);
+    migrate(&place).expect(1);
+    let verify =
+        || place.run(&["verify", "data", "--db", "sqlite:a.db", "--json", "-q", "--max-lag", "200ms"]).expect(1).json();
+    let report = verify();
+    assert_eq!((&report["documents"]["agreed"], &report["documents"]["rejected"]), (&1.into(), &1.into()), "{report}");
+    fs::remove_file(place.path("data/data/users/u.json")).unwrap();
+    let report = verify();
+    assert_eq!((&report["documents"]["stale"], &report["documents"]["rejected"]), (&1.into(), &0.into()), "{report}");
+    let told = report["listed_differences"].as_array().unwrap();
+    assert_eq!(told.len(), 2, "{report}");
+    assert_eq!(told[0]["detail"], "a file of the document is gone");
+    assert_eq!((&told[1]["pointer"], &told[1]["column"]), (&"/name".into(), &"name".into()), "{report}");
+}

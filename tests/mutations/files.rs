@@ -85,9 +85,11 @@ impl Change {
         }
         let content = match self {
             Change::Deleted => {
-                // A document of two files has one left.
-                mutation.causes = match doc.paths.len() {
-                    1 => vec![Cause::OnlyInDatabase],
+                // A document of two files has one left; and one that was refused for the sake of this file is
+                // what there is of the document now.
+                let is_rival = |other: &&Doc| other.rejected && (&other.kind, &other.key) == (&doc.kind, &doc.key);
+                mutation.causes = match (doc.paths.len(), world.docs.iter().find(is_rival)) {
+                    (1, None) => vec![Cause::OnlyInDatabase],
                     _ => vec![Cause::EditedInFile, Cause::ExtraRow, Cause::MissingRow],
                 };
                 let has_rows = !doc.rows.is_empty();

@@ -72,10 +72,12 @@ pub fn conclude(comparison: Comparison) -> Judged {
 }
 
 /// A document that was refused as it is now. What was loaded as it is now was not: then the reject is
-/// none, and [`super::of_ledger`] says so.
+/// none, and [`super::of_ledger`] says so. `twin`: what was refused because another file had its key; that says
+/// nothing once the document of that file is this one's, because the other is gone.
 pub fn rejected_as_is(stored: &Stored, twin: Option<&Stored>, reading: &Reading) -> Option<Judged> {
     let same = |stored: &&Stored| stored.reject.as_ref().is_some_and(|reject| reject.digest == reading.digest);
     let loaded = stored.document.as_ref().is_some_and(|document| document.digest == reading.digest);
+    let twin = twin.filter(|_| !stored.is_known());
     let found = [twin, Some(stored)].into_iter().flatten().find(same).filter(|_| !loaded)?;
     let reject = found.reject.as_ref()?;
     if found.forged.iter().any(|(table, _)| *table == REJECTS.name) {
