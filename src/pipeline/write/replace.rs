@@ -102,6 +102,7 @@ pub struct Replaced {
 impl<'a, 'e> Replacement<'a, 'e> {
     /// Looks at what the database holds; writes nothing if that is a conflict. `reference`: what
     /// the document refers to, if that is resolved already. `look`: what was found of it, if it is undisputed.
+    /// `keeps_back`: whether the writes are to be given by [`Replacement::finish`], for the caller to apply.
     pub fn begin(
         env: &'a Env<'e>,
         connection: &'a mut dyn Connection,
