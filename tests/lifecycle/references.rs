@@ -161,6 +161,22 @@ fn a_chat_that_changes_its_user_is_settled_anew(world: &World) {
     assert_eq!(owner(world, "c1"), "Later");
 }
 
+/// The ledger still has the user's document; what counts is the row.
+fn a_user_whose_row_was_deleted_is_nobody(world: &World) {
+    world.seed();
+    assert_eq!(world.migrate(&[]).code, 0);
+    world.execute("DELETE FROM users WHERE name = 'Bob'");
+    world.json("chat_sessions/c4.json", &history(&["of bob"]));
+    world.json("chat_sessions/c4_session.json", &session("c4", json!("bob")));
+    world.json("memory/bob.json", &memory(&[("color", "red")]));
+    let ran = world.migrate(&[]);
+    let documents = &ran.summary()["documents"];
+    assert_eq!((&documents["rejected"], &documents["loaded"]), (&json!(0), &json!(2)), "{documents}");
+    assert_eq!(owner(world, "c4"), NULL);
+    let stand_in = "SELECT u.status FROM user_memory m JOIN users u ON u.id = m.user_id WHERE m.value = '\"red\"'";
+    assert_eq!(world.value(stand_in), "placeholder");
+}
+
 fn an_edited_chat_is_not_settled(world: &World) {
     many_references(world);
     assert_eq!(world.migrate(&["--only", "chats"]).code, 0);
@@ -178,5 +194,6 @@ on_every_target!(
     a_clerk_id_that_changes_takes_its_references_along,
     a_clerk_id_that_moves_to_another_user_takes_its_references_there,
     a_chat_that_changes_its_user_is_settled_anew,
+    a_user_whose_row_was_deleted_is_nobody,
     an_edited_chat_is_not_settled,
 );
