@@ -52,6 +52,8 @@ mod selection;
 mod servers;
 #[path = "lifecycle/signals.rs"]
 mod signals;
+#[path = "lifecycle/together.rs"]
+mod together;
 #[path = "lifecycle/unchanged.rs"]
 mod unchanged;
 #[path = "lifecycle/values.rs"]
