@@ -118,7 +118,7 @@ fn stages(criterion: &mut Criterion) {
             for bytes in
                 documents.iter().filter(|held| held.document.kind.name != "logs").flat_map(|held| &held.contents)
             {
-                black_box(json::parse(bytes).expect("the tree has no damage"));
+                black_box(json::parse(bytes, &json::Arena::new()).expect("the tree has no damage"));
                 parsed += 1;
             }
             assert!(parsed > documents.len() / 2);

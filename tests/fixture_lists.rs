@@ -48,7 +48,8 @@ fn number(value: &Value, member: &str) -> Option<u64> {
 #[test]
 fn every_clean_file_is_in_one_document_or_not_migrated() {
     let bytes = read("donna/expected-rows.json");
-    let list = json::parse(&bytes).unwrap();
+    let arena = json::Arena::new();
+    let list = json::parse(&bytes, &arena).unwrap();
     let mut listed: Vec<String> =
         items(&list, "not_migrated").iter().map(|path| path.as_str().unwrap().to_owned()).collect();
     for document in items(&list, "documents") {
@@ -63,7 +64,8 @@ fn every_clean_file_is_in_one_document_or_not_migrated() {
 fn every_clean_json_file_is_json() {
     let mut read_files = 0;
     for path in files("donna/legacy").iter().filter(|path| path.ends_with(".json")) {
-        json::parse(&read(&format!("donna/legacy/{path}"))).unwrap_or_else(|error| panic!("{path}: {error:?}"));
+        json::parse(&read(&format!("donna/legacy/{path}")), &json::Arena::new())
+            .unwrap_or_else(|error| panic!("{path}: {error:?}"));
         read_files += 1;
     }
     assert!(read_files > 30);
@@ -72,16 +74,17 @@ fn every_clean_json_file_is_json() {
 #[test]
 fn expected_rows_name_columns_that_exist() {
     let bytes = read("donna/expected-rows.json");
-    let list = json::parse(&bytes).unwrap();
+    let arena = json::Arena::new();
+    let list = json::parse(&bytes, &arena).unwrap();
     let mut rows_seen = 0;
     for document in items(&list, "documents") {
         let Some(Value::Object(tables)) = document.get("rows") else { panic!("rows of {document:?}") };
-        for (name, rows) in tables {
-            let table = TABLES.into_iter().find(|table| table.name == name).unwrap_or_else(|| panic!("{name}"));
+        for (name, rows) in *tables {
+            let table = TABLES.into_iter().find(|table| table.name == *name).unwrap_or_else(|| panic!("{name}"));
             let Value::Array(rows) = rows else { panic!("{name} is no list of rows") };
-            for row in rows {
+            for row in *rows {
                 let Value::Object(columns) = row else { panic!("{row:?} is no row") };
-                for (column, value) in columns {
+                for (column, value) in *columns {
                     let at = table.column(column).unwrap_or_else(|| panic!("{name}.{column}"));
                     let longest = table.columns[at].max_chars.unwrap_or(usize::MAX);
                     assert!(value.as_str().is_none_or(|text| text.chars().count() <= longest), "{name}.{column}");
@@ -97,7 +100,8 @@ fn expected_rows_name_columns_that_exist() {
 fn every_damaged_file_has_its_outcome() {
     let bytes = read("donna-damaged/expected-rejects.json");
     let extra_bytes = read("donna-damaged/extra.json");
-    let (list, extra) = (json::parse(&bytes).unwrap(), json::parse(&extra_bytes).unwrap());
+    let arena = json::Arena::new();
+    let (list, extra) = (json::parse(&bytes, &arena).unwrap(), json::parse(&extra_bytes, &arena).unwrap());
     let expected: Vec<&str> = items(&list, "files").iter().map(|file| text(file, "path").unwrap()).collect();
     let listed: BTreeSet<&str> = expected.iter().copied().collect();
     assert_eq!(listed.len(), expected.len(), "a path is listed twice");
@@ -128,7 +132,8 @@ fn every_damaged_file_has_its_outcome() {
 #[test]
 fn damaged_files_are_rejected_by_the_reader_where_the_list_says() {
     let bytes = read("donna-damaged/expected-rejects.json");
-    let list = json::parse(&bytes).unwrap();
+    let arena = json::Arena::new();
+    let list = json::parse(&bytes, &arena).unwrap();
     let (mut good, mut bad) = (0, 0);
     for file in items(&list, "files") {
         let path = text(file, "path").unwrap();
@@ -139,7 +144,7 @@ fn damaged_files_are_rejected_by_the_reader_where_the_list_says() {
         let (content, bom) = json::strip_bom(&bytes);
         assert_eq!(bom, path.contains("bom"), "{path}");
         let claimed = text(file, "reason").filter(|code| PARSED.contains(code));
-        match json::parse(content) {
+        match json::parse(content, &json::Arena::new()) {
             Ok(_) => {
                 assert_eq!(claimed, None, "{path} is JSON");
                 good += 1;

@@ -52,7 +52,9 @@ fn text<'a>(value: &'a Value, member: &str) -> Option<&'a str> {
 }
 
 fn canonical(text: &str) -> String {
-    json::to_canonical(&json::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error:?}")))
+    json::to_canonical(
+        &json::parse(text.as_bytes(), &json::Arena::new()).unwrap_or_else(|error| panic!("{text}: {error:?}")),
+    )
 }
 
 fn members<'a, 'b>(value: &'a Value<'b>) -> Vec<(&'a str, &'a Value<'b>)> {
@@ -125,7 +127,7 @@ impl Content {
         for document in &self.documents {
             for part in self.parts(document) {
                 let data = part.text("data").unwrap_or_else(|| "null".into());
-                json::parse(data.as_bytes()).unwrap();
+                json::parse(data.as_bytes(), &json::Arena::new()).unwrap();
                 lines.push(format!(
                     "{{\"kind\":{},\"doc_key\":{},\"part\":{},\"table\":{},\"row_ids\":{},\"row_digests\":{},\"seal\":{},\"data\":{data}}}",
                     document.json("kind"),
@@ -170,7 +172,8 @@ impl Content {
 /// The paths of a document of the ledger.
 fn paths(document: &Row) -> Vec<String> {
     let files = document.json("files").to_owned();
-    let files = json::parse(files.as_bytes()).unwrap();
+    let arena = json::Arena::new();
+    let files = json::parse(files.as_bytes(), &arena).unwrap();
     let Value::Array(files) = &files else { panic!("files are a list") };
     files.iter().map(|file| text(file, "path").unwrap().to_owned()).collect()
 }
@@ -199,7 +202,8 @@ fn the_clean_fixture_on(make: fn(&Workplace) -> Database) {
     let content = Content::of(&database);
 
     let bytes = fs::read(fixture("donna/expected-rows.json")).unwrap();
-    let expected = json::parse(&bytes).unwrap();
+    let arena = json::Arena::new();
+    let expected = json::parse(&bytes, &arena).unwrap();
     let placeholders = has_the_expected_rows(&content, &expected);
     has_the_expected_summary(&finished.json(), &expected, placeholders.len());
 
@@ -350,7 +354,8 @@ const SECRETS: [&str; 6] =
 fn damaged_tree(place: &Workplace) -> PathBuf {
     let data = place.copy_fixture("donna-damaged");
     let bytes = fs::read(fixture("donna-damaged/extra.json")).unwrap();
-    let list = json::parse(&bytes).unwrap();
+    let arena = json::Arena::new();
+    let list = json::parse(&bytes, &arena).unwrap();
     for entry in items(&list, "entries") {
         let path = data.join(RelPath::from_text(text(entry, "path").unwrap()).as_path());
         match text(entry, "make") {
@@ -448,7 +453,8 @@ fn the_damaged_fixture_on(make: fn(&Workplace) -> Database) {
     let mut rejects = RejectLines::of(&place, summary["run"].as_str().unwrap());
 
     let bytes = fs::read(fixture("donna-damaged/expected-rejects.json")).unwrap();
-    let expected = json::parse(&bytes).unwrap();
+    let arena = json::Arena::new();
+    let expected = json::parse(&bytes, &arena).unwrap();
     has_the_expected_outcomes(&expected, &summary, &content, &rejects, database.dialect());
     rejects.keep_the_original_bytes(&data);
     the_ledger_has_the_lines(&database, &rejects);

@@ -172,7 +172,8 @@ fn message_texts(tree: &BTreeMap<String, Entry>) -> Vec<String> {
         if !(mcp || path.starts_with("chat_sessions/") || path.starts_with("conversations/")) {
             continue;
         }
-        let Value::Array(messages) = json::parse(bytes).unwrap() else { continue };
+        let arena = json::Arena::new();
+        let Value::Array(messages) = json::parse(bytes, &arena).unwrap() else { continue };
         for message in messages {
             let text = message.get(if mcp { "reply" } else { "content" }).and_then(Value::as_str).unwrap();
             // The flag's text is fixed.
@@ -243,7 +244,8 @@ fn undamaged_files_are_spelled_as_the_present_writer_spells_them() {
     let (mut present, mut old) = (0, 0);
     for (path, bytes) in files(&tree).filter(|(path, _)| path.ends_with(".json")) {
         serde_json::from_slice::<serde::de::IgnoredAny>(bytes).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let value = json::parse(bytes).unwrap();
+        let arena = json::Arena::new();
+        let value = json::parse(bytes, &arena).unwrap();
         let mut again = String::new();
         if bytes.starts_with(b"[{") || bytes.starts_with(b"{\"") {
             encode(&value, None, true, &mut again);
@@ -260,7 +262,7 @@ fn undamaged_files_are_spelled_as_the_present_writer_spells_them() {
     for path in ["logs/info.log", "logs/error.log"] {
         for line in fs::read_to_string(directory.path().join(path)).unwrap().lines() {
             let mut again = String::new();
-            encode(&json::parse(line.as_bytes()).unwrap(), None, false, &mut again);
+            encode(&json::parse(line.as_bytes(), &json::Arena::new()).unwrap(), None, false, &mut again);
             assert_eq!(again, line);
             lines += 1;
         }
@@ -279,7 +281,7 @@ fn encode(value: &Value, depth: Option<usize>, ascii: bool, out: &mut String) {
         }
     };
     match value {
-        Value::Array(items) if items.is_empty() => out.push_str("[]"),
+        Value::Array([]) => out.push_str("[]"),
         Value::Array(items) => {
             for (at, item) in items.iter().enumerate() {
                 out.push(if at == 0 { '[' } else { ',' });
@@ -333,8 +335,9 @@ fn ids_and_times_belong_together() {
         if !path.starts_with("chat_sessions/") || !bytes.starts_with(b"[\n") {
             continue;
         }
-        let Value::Array(messages) = json::parse(bytes).unwrap() else { panic!("{path} is a list") };
-        for message in &messages {
+        let arena = json::Arena::new();
+        let Value::Array(messages) = json::parse(bytes, &arena).unwrap() else { panic!("{path} is a list") };
+        for message in messages {
             let id = message.get("id").and_then(Value::as_str).unwrap();
             let created = message.get("created_at").and_then(Value::as_str).unwrap();
             let seconds = i64::from_str_radix(&id[..8], 16).unwrap();
@@ -423,7 +426,8 @@ fn damaged_files_are_damaged_as_the_list_says() {
         let bytes = entry.content.as_deref().unwrap();
         let (text, bom) = json::strip_bom(bytes);
         assert_eq!(bom, matches!(*kind, "bom" | "only_bom"), "{kind} of {path:?}");
-        let found = json::parse(text).err().map(|error| reason(error.kind));
+        let arena = json::Arena::new();
+        let found = json::parse(text, &arena).err().map(|error| reason(error.kind));
         let claimed = match expected {
             Expected::Reject(reason) if PARSED.contains(reason) => Some(*reason),
             _ => None,

@@ -16,31 +16,36 @@ pub use parser::{parse, parse_within, position, strip_bom, Error, ErrorKind, MAX
 pub use stream::{Element, Elements, StreamError};
 pub use write::{jsonb_order, to_canonical, to_compact, write_compact, write_string};
 
-use std::borrow::Cow;
+/// Where values keep what the bytes do not have as it is needed: lists, objects, strings with escapes. All
+/// of it is given back at once, with the arena.
+pub use bumpalo::Bump as Arena;
 
-/// One JSON value, borrowing from the bytes that it was read from.
-#[derive(Clone, Debug, PartialEq)]
+/// One JSON value, borrowing from the bytes that it was read from and from an [`Arena`].
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
     Null,
     Bool(bool),
     /// The number's own spelling.
     Number(&'a str),
-    String(Cow<'a, str>),
-    Array(Vec<Value<'a>>),
+    String(&'a str),
+    Array(&'a [Value<'a>]),
     /// Members in the order of the source; keys are distinct.
-    Object(Vec<(Cow<'a, str>, Value<'a>)>),
+    Object(&'a [Member<'a>]),
 }
+
+/// One member of an object: its key and its value.
+pub type Member<'a> = (&'a str, Value<'a>);
 
 impl<'a> Value<'a> {
     /// The member of an object.
-    pub fn get(&self, key: &str) -> Option<&Value<'a>> {
+    pub fn get(&self, key: &str) -> Option<&'a Value<'a>> {
         match self {
-            Value::Object(members) => members.iter().find(|(name, _)| name == key).map(|(_, value)| value),
+            Value::Object(members) => members.iter().find(|(name, _)| *name == key).map(|(_, value)| value),
             _ => None,
         }
     }
 
-    pub fn as_str(&self) -> Option<&str> {
+    pub fn as_str(&self) -> Option<&'a str> {
         match self {
             Value::String(text) => Some(text),
             _ => None,

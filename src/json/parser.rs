@@ -1,18 +1,12 @@
 //! A recursive-descent reader over a slice that says where and why it stops.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::plain::plain_length;
-use super::{push_pointer, Value};
+use super::{push_pointer, Arena, Member, Value};
 
 /// Levels of nesting that are read; PHP writes no more than 512 (`json_encode`'s default depth).
 pub const MAX_DEPTH: usize = 512;
-
-/// An object gets room for as many members as the last one at its depth had, up to so many; all that
-/// is deeper counts as one depth.
-const WIDTH_DEPTHS: usize = 4;
-const WIDEST: usize = 32;
 
 /// Objects up to this size look for duplicate keys by comparing; larger ones by hashing.
 const LINEAR_KEYS: usize = 12;
@@ -53,20 +47,21 @@ pub fn strip_bom(bytes: &[u8]) -> (&[u8], bool) {
 ///
 /// # Errors
 /// The first thing wrong in the order of the bytes.
-pub fn parse(bytes: &[u8]) -> Result<Value<'_>, Error> {
-    parse_within(bytes, 0)
+pub fn parse<'a>(bytes: &'a [u8], arena: &'a Arena) -> Result<Value<'a>, Error> {
+    parse_within(bytes, 0, arena)
 }
 
 /// Reads one value that stands `depth` levels deep in its file, as [`parse`] does.
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_within(bytes: &[u8], depth: usize) -> Result<Value<'_>, Error> {
+pub fn parse_within<'a>(bytes: &'a [u8], depth: usize, arena: &'a Arena) -> Result<Value<'a>, Error> {
     let valid = match simdutf8::compat::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
     };
-    let mut parser = Parser { bytes, at: 0, valid, depth, widths: [0; WIDTH_DEPTHS] };
+    let (items, members, unescaped) = (Vec::new(), Vec::new(), String::new());
+    let mut parser = Parser { bytes, at: 0, valid, depth, arena, items, members, unescaped };
     let result = parser.document();
     result.map_err(|mut failure| {
         let mut pointer = String::new();
@@ -93,8 +88,13 @@ struct Parser<'a> {
     /// The bytes up to the first that is not UTF-8.
     valid: &'a str,
     depth: usize,
-    /// How many members the last object at each depth had.
-    widths: [usize; WIDTH_DEPTHS],
+    arena: &'a Arena,
+    /// Items of the lists that are being read, the innermost list's last.
+    items: Vec<Value<'a>>,
+    /// Members of the objects that are being read, likewise.
+    members: Vec<Member<'a>>,
+    /// The string with escapes that is being read.
+    unescaped: String,
 }
 
 /// An error on its way up; every level adds its own step of the pointer.
@@ -151,21 +151,25 @@ impl<'a> Parser<'a> {
     }
 
     fn array(&mut self) -> Parsed<Value<'a>> {
-        let mut items = Vec::new();
         self.skip_white();
         if self.peek() == Some(b']') {
             self.at += 1;
-            return Ok(Value::Array(items));
+            return Ok(Value::Array(&[]));
         }
+        let first = self.items.len();
+        let mut number = 0usize;
         loop {
             self.skip_white();
-            let item = self.value().map_err(|failure| failure.within(|| items.len().to_string()))?;
-            items.push(item);
+            let item = self.value().map_err(|failure| failure.within(|| number.to_string()))?;
+            self.items.push(item);
+            number += 1;
             self.skip_white();
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b']') => {
                     self.at += 1;
+                    let items = self.arena.alloc_slice_copy(&self.items[first..]);
+                    self.items.truncate(first);
                     return Ok(Value::Array(items));
                 }
                 None => return self.fail(ErrorKind::Truncated, "the file ends inside an array"),
@@ -178,11 +182,10 @@ impl<'a> Parser<'a> {
         self.skip_white();
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return Ok(Value::Object(Vec::new()));
+            return Ok(Value::Object(&[]));
         }
-        let level = self.depth.min(WIDTH_DEPTHS - 1);
-        let mut members: Vec<(Cow<'a, str>, Value<'a>)> = Vec::with_capacity(self.widths[level]);
-        let mut hashed: Option<HashSet<Cow<'a, str>>> = None;
+        let first = self.members.len();
+        let mut hashed: Option<HashSet<&'a str>> = None;
         loop {
             self.skip_white();
             let start = self.at;
@@ -192,12 +195,12 @@ impl<'a> Parser<'a> {
                 Some(_) => return self.unexpected("expected a key in double quotes"),
             }
             let key = self.string()?;
-            if is_duplicate(&members, &mut hashed, &key) {
+            if is_duplicate(&self.members[first..], &mut hashed, key) {
                 return Err(Box::new(Failure {
                     kind: ErrorKind::DuplicateKey,
                     offset: start,
                     detail: "the key stands twice in one object",
-                    path: vec![key.into_owned()],
+                    path: vec![key.to_owned()],
                 }));
             }
             self.skip_white();
@@ -212,13 +215,14 @@ impl<'a> Parser<'a> {
             }
             self.skip_white();
             let value = self.value().map_err(|failure| failure.within(|| key.to_string()))?;
-            members.push((key, value));
+            self.members.push((key, value));
             self.skip_white();
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
                     self.at += 1;
-                    self.widths[level] = members.len().min(WIDEST);
+                    let members = self.arena.alloc_slice_copy(&self.members[first..]);
+                    self.members.truncate(first);
                     return Ok(Value::Object(members));
                 }
                 None => return self.fail(ErrorKind::Truncated, "the file ends inside an object"),
@@ -228,26 +232,26 @@ impl<'a> Parser<'a> {
     }
 
     /// After the opening quote.
-    fn string(&mut self) -> Parsed<Cow<'a, str>> {
+    fn string(&mut self) -> Parsed<&'a str> {
         let start = self.at;
         self.plain_run();
         if self.peek() == Some(b'"') {
             let text = self.text(start, self.at)?;
             self.at += 1;
-            return Ok(Cow::Borrowed(text));
+            return Ok(text);
         }
-        // What escapes stand for is never longer than they are.
-        let mut owned = String::with_capacity(self.string_end() - start);
-        owned.push_str(self.text(start, self.at)?);
+        self.unescaped.clear();
+        let text = self.text(start, self.at)?;
+        self.unescaped.push_str(text);
         loop {
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(Cow::Owned(owned));
+                    return Ok(self.arena.alloc_str(&self.unescaped));
                 }
                 Some(b'\\') => {
                     let c = self.escape()?;
-                    owned.push(c);
+                    self.unescaped.push(c);
                 }
                 Some(_) => return self.unexpected("a control character must be escaped in a string"),
                 None => {
@@ -258,19 +262,8 @@ impl<'a> Parser<'a> {
             }
             let run = self.at;
             self.plain_run();
-            owned.push_str(self.text(run, self.at)?);
-        }
-    }
-
-    /// Where the string that is being read ends, if nothing is wrong with it.
-    fn string_end(&self) -> usize {
-        let mut at = self.at;
-        loop {
-            at += plain_length(&self.bytes[at..]);
-            match self.bytes.get(at) {
-                Some(b'\\') => at = (at + 2).min(self.bytes.len()),
-                _ => return at,
-            }
+            let text = self.text(run, self.at)?;
+            self.unescaped.push_str(text);
         }
     }
 
@@ -451,16 +444,12 @@ impl Failure {
     }
 }
 
-fn is_duplicate<'a>(
-    members: &[(Cow<'a, str>, Value<'a>)],
-    hashed: &mut Option<HashSet<Cow<'a, str>>>,
-    key: &str,
-) -> bool {
+fn is_duplicate<'a>(members: &[Member<'a>], hashed: &mut Option<HashSet<&'a str>>, key: &'a str) -> bool {
     if members.len() < LINEAR_KEYS {
-        return members.iter().any(|(name, _)| name == key);
+        return members.iter().any(|(name, _)| *name == key);
     }
-    let hashed = hashed.get_or_insert_with(|| members.iter().map(|(name, _)| name.clone()).collect());
-    !hashed.insert(Cow::Owned(key.to_owned()))
+    let hashed = hashed.get_or_insert_with(|| members.iter().map(|(name, _)| *name).collect());
+    !hashed.insert(key)
 }
 
 #[cfg(test)]
@@ -469,7 +458,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn kind(bytes: &[u8]) -> (ErrorKind, String) {
-        let error = parse(bytes).unwrap_err();
+        let error = parse(bytes, &Arena::new()).unwrap_err();
         (error.kind, error.pointer)
     }
 
@@ -505,13 +494,13 @@ mod tests {
     fn ten_thousand_levels_are_refused_without_a_stack_overflow() {
         assert_eq!(kind("[".repeat(10_000).as_bytes()).0, ErrorKind::TooDeep);
         let deepest = format!("{}1{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
-        assert!(parse(deepest.as_bytes()).is_ok());
+        assert!(parse(deepest.as_bytes(), &Arena::new()).is_ok());
     }
 
     #[test]
     fn duplicates_are_found_in_large_objects() {
         let mut members: Vec<String> = (0..1000).map(|n| format!("\"k{n}\":{n}")).collect();
-        assert!(parse(format!("{{{}}}", members.join(",")).as_bytes()).is_ok());
+        assert!(parse(format!("{{{}}}", members.join(",")).as_bytes(), &Arena::new()).is_ok());
         members.push("\"k5\":1".into());
         assert_eq!(kind(format!("{{{}}}", members.join(",")).as_bytes()), (ErrorKind::DuplicateKey, "/k5".into()));
     }
@@ -525,7 +514,8 @@ mod tests {
     #[test]
     fn numbers_keep_their_spelling() {
         let text = b"[1.10, -0, 1e131073, 123456789012345678901234567890, 1.0e+25]";
-        let Ok(Value::Array(items)) = parse(text) else { panic!("does not parse") };
+        let arena = Arena::new();
+        let Ok(Value::Array(items)) = parse(text, &arena) else { panic!("does not parse") };
         let spelled: Vec<_> =
             items.iter().map(|item| if let Value::Number(text) = item { *text } else { "?" }).collect();
         assert_eq!(spelled, ["1.10", "-0", "1e131073", "123456789012345678901234567890", "1.0e+25"]);
@@ -536,7 +526,7 @@ mod tests {
         #[test]
         fn agrees_with_serde_json_on_what_is_json(text in "[\\[\\]{}:, \"a\\\\u0d8-9eE+.tfnrl-]{0,24}") {
             let theirs = serde_json::from_str::<serde_json::Value>(&text);
-            match parse(text.as_bytes()) {
+            match parse(text.as_bytes(), &Arena::new()) {
                 Ok(_) => prop_assert!(theirs.is_ok() || theirs.unwrap_err().to_string().contains("number out of range")),
                 Err(error) => prop_assert!(
                     theirs.is_err() || matches!(error.kind, ErrorKind::DuplicateKey | ErrorKind::NulCharacter),
@@ -547,7 +537,7 @@ mod tests {
 
         #[test]
         fn never_panics_on_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-            if let Err(error) = parse(&bytes) {
+            if let Err(error) = parse(&bytes, &Arena::new()) {
                 position(&bytes, error.offset);
             }
         }

@@ -148,7 +148,7 @@ fn feed_json(to: &mut Vec<u8>, text: &str) {
         let text = if text == "-0" { "0" } else { text };
         return feed(to, 3, text.as_bytes());
     }
-    match json::parse(text.as_bytes()) {
+    match json::parse(text.as_bytes(), &json::Arena::new()) {
         Ok(value) => feed(to, 3, json::to_canonical(&value).as_bytes()),
         // Only somebody else's text gets here (SQLite holds what json_valid lets pass).
         Err(_) => feed(to, 9, text.as_bytes()),

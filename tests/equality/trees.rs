@@ -161,7 +161,7 @@ fn document(kind: &DocumentKind, seed: u64, size: u64, noise: u64) -> Vec<u8> {
 
 fn agree(bytes: &[u8]) -> Result<(), TestCaseError> {
     let (rest, mark) = json::strip_bom(bytes);
-    match (json::parse(rest), node::parse(bytes)) {
+    match (json::parse(rest, &json::Arena::new()), node::parse(bytes)) {
         (Ok(value), Ok((node, marked))) => {
             prop_assert_eq!(of(&value), node);
             prop_assert_eq!(mark, marked);

@@ -165,7 +165,9 @@ fn as_json(kind: Kind, text: Option<String>) -> String {
 }
 
 fn canonical(text: &str) -> String {
-    json::to_canonical(&json::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{text:?} is no JSON: {error:?}")))
+    let arena = json::Arena::new();
+    let value = json::parse(text.as_bytes(), &arena).unwrap_or_else(|error| panic!("{text:?} is no JSON: {error:?}"));
+    json::to_canonical(&value)
 }
 
 pub fn hex(bytes: &[u8]) -> String {

@@ -113,9 +113,9 @@ pub fn ids(connection: &mut dyn Connection, table: &Table) -> Vec<u128> {
 /// JSON in one spelling, all else as it is.
 pub fn canonical(rows: &[Row]) -> Vec<Row> {
     let value = |value: &Value| match value {
-        Value::Json(text) => {
-            Value::Json(json::to_canonical(&json::parse(text.as_bytes()).expect("a database gives JSON back")))
-        }
+        Value::Json(text) => Value::Json(json::to_canonical(
+            &json::parse(text.as_bytes(), &json::Arena::new()).expect("a database gives JSON back"),
+        )),
         other => other.clone(),
     };
     rows.iter().map(|row| Row(row.0.iter().map(value).collect())).collect()

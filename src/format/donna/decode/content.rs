@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::format::{Emit, Open};
-use crate::json::{self, Elements, ErrorKind, StreamError, Value};
+use crate::json::{self, Arena, Elements, ErrorKind, StreamError, Value};
 use crate::model::{Content, DecodeError, Flaw, Part, Place, Reason};
 
 /// The largest single element of a streamed list, in bytes. One element is held whole, and its
@@ -22,9 +22,9 @@ pub fn whole<'a>(open: &Open<'a>, file: usize) -> Result<&'a [u8], DecodeError> 
 }
 
 /// Parses a whole file. The flag says whether it began with a byte order mark.
-pub fn parse(bytes: &[u8], file: usize) -> Result<(Value<'_>, bool), Flaw> {
+pub fn parse<'a>(bytes: &'a [u8], file: usize, arena: &'a Arena) -> Result<(Value<'a>, bool), Flaw> {
     let (rest, bom) = json::strip_bom(bytes);
-    match json::parse(rest) {
+    match json::parse(rest, arena) {
         Ok(value) => Ok((value, bom)),
         Err(error) => Err(flaw(&error, rest, file, (1, 1), None)),
     }
@@ -32,7 +32,7 @@ pub fn parse(bytes: &[u8], file: usize) -> Result<(Value<'_>, bool), Flaw> {
 
 /// What the elements of a list come from.
 pub enum List<'v> {
-    Whole(Vec<Value<'v>>),
+    Whole(&'v [Value<'v>]),
     /// Too large to be held: opened again for every pass.
     Stream,
 }
@@ -53,14 +53,16 @@ pub fn each_element<E: From<DecodeError> + From<Flaw>>(
         unreachable!("a file that was streamed once is streamed again");
     };
     let mut elements = Elements::new(reader, LARGEST_ELEMENT);
+    let mut arena = Arena::new();
     let mut at = 0;
     loop {
         match elements.next() {
             Ok(None) => return Ok(()),
             Ok(Some(element)) => {
-                let value = json::parse_within(element.bytes, 1)
+                let value = json::parse_within(element.bytes, 1, &arena)
                     .map_err(|error| flaw(&error, element.bytes, file, (element.line, element.column), Some(at)))?;
                 each(at, &value)?;
+                arena.reset();
                 at += 1;
             }
             Err(error) => return Err(stream_error(error, file, at).into()),
@@ -69,9 +71,9 @@ pub fn each_element<E: From<DecodeError> + From<Flaw>>(
 }
 
 /// The file's top-level list and whether a byte order mark came before it.
-pub fn list<'a>(open: &Open<'a>, file: usize) -> Result<(List<'a>, bool), DecodeError> {
+pub fn list<'o: 'a, 'a>(open: &Open<'o>, file: usize, arena: &'a Arena) -> Result<(List<'a>, bool), DecodeError> {
     match open(file).map_err(|source| DecodeError::Read { file, source })? {
-        Content::Whole(bytes) => match parse(bytes, file)? {
+        Content::Whole(bytes) => match parse(bytes, file, arena)? {
             (Value::Array(items), bom) => Ok((List::Whole(items), bom)),
             (other, _) => {
                 let detail = format!("expected an array, found {}", other.type_name());

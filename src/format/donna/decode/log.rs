@@ -54,7 +54,9 @@ pub fn decode(
     let mut weight = 0;
     let mut before = (0, context.base_time);
     let mut first = true;
+    let mut arena = json::Arena::new();
     while let Some((number, line)) = lines.next()? {
+        arena.reset();
         let (line, bom) = if number == 1 { json::strip_bom(line) } else { (line, false) };
         if bom {
             decoded.notes.push(Note { code: "bom", pointer: String::new() });
@@ -63,7 +65,7 @@ pub fn decode(
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let value = json::parse(line).map_err(|error| flaw(&error, line, 0, (number, 1), None))?;
+        let value = json::parse(line, &arena).map_err(|error| flaw(&error, line, 0, (number, 1), None))?;
         let steps = [Step::Index(number as usize - 1)];
         let origin = Origin { file: 0, steps: &steps };
         let (mut row, mut residue, notes, created) =

@@ -1,9 +1,7 @@
 //! Taking an object's members into columns, so that what is not taken ends in the residue.
 
-use std::borrow::Cow;
-
 use crate::format::DecodeContext;
-use crate::json::{self, Value};
+use crate::json::{self, Member, Value};
 use crate::model::{Flaw, Instant, Note, Place, Reason};
 
 use super::residue::{respelling, RowResidue, Shape};
@@ -50,7 +48,7 @@ impl Origin<'_> {
 
 /// An object whose members go to columns, or stay in the residue.
 pub struct Members<'a, 'o> {
-    members: &'a [(Cow<'a, str>, Value<'a>)],
+    members: &'a [Member<'a>],
     taken: Taken,
     origin: Origin<'o>,
     context: &'o DecodeContext,
@@ -88,9 +86,9 @@ impl<'a, 'o> Members<'a, 'o> {
     /// # Errors
     /// A flaw if the value is no object; an empty list is an empty object, as PHP writes it.
     pub fn of(value: &'a Value<'a>, origin: Origin<'o>, context: &'o DecodeContext) -> Result<Members<'a, 'o>, Flaw> {
-        let members: &[(Cow<str>, Value)] = match value {
+        let members: &[Member] = match value {
             Value::Object(members) => members,
-            Value::Array(items) if items.is_empty() => &[],
+            Value::Array([]) => &[],
             other => return Err(origin.wrong_type(None, "an object", other)),
         };
         let residue = RowResidue { shape: Shape::Members(members), ..RowResidue::default() };
@@ -104,21 +102,21 @@ impl<'a, 'o> Members<'a, 'o> {
 
     /// The member, which the caller now answers for.
     pub fn take(&mut self, name: &str) -> Option<&'a Value<'a>> {
-        let at = self.members.iter().position(|(member, _)| member == name)?;
+        let at = self.members.iter().position(|(member, _)| *member == name)?;
         self.taken.take(at);
         Some(&self.members[at].1)
     }
 
     /// The member without answering for it.
     pub fn peek(&self, name: &str) -> Option<&'a Value<'a>> {
-        self.members.iter().find(|(member, _)| member == name).map(|(_, value)| value)
+        self.members.iter().find(|(member, _)| *member == name).map(|(_, value)| value)
     }
 
     /// Keeps a member whole in the residue.
     pub fn keep(&mut self, name: &str) {
-        if let Some((name, value)) = self.members.iter().find(|(member, _)| member == name) {
+        if let Some((name, value)) = self.members.iter().find(|(member, _)| *member == name) {
             if !self.residue.kept.iter().any(|(kept, _)| kept == name) {
-                self.residue.kept.push((Cow::Borrowed(name), json::to_compact(value)));
+                self.residue.kept.push((name, json::to_compact(value)));
             }
         }
     }
@@ -179,12 +177,12 @@ impl<'a, 'o> Members<'a, 'o> {
     /// A map for a JSON column. PHP writes an empty map as `[]` and one with the keys 0 to n as a
     /// list, so a list is taken as it is and an empty one becomes `{}`. `None` for an absent
     /// member; null stays null.
-    pub fn map(&mut self, name: &str) -> Result<Option<Option<String>>, Flaw> {
+    pub fn map(&mut self, name: &'static str) -> Result<Option<Option<String>>, Flaw> {
         let Some(value) = self.take(name) else { return Ok(None) };
         match value {
             Value::Null => Ok(Some(None)),
-            Value::Array(items) if items.is_empty() => Ok(Some(Some("{}".into()))),
-            Value::Object(members) if members.is_empty() => {
+            Value::Array([]) => Ok(Some(Some("{}".into()))),
+            Value::Object([]) => {
                 // The usual spelling of an empty map is `[]`.
                 self.keep(name);
                 Ok(Some(Some("{}".into())))
@@ -200,17 +198,17 @@ impl<'a, 'o> Members<'a, 'o> {
     }
 
     /// Any JSON for a JSON column.
-    pub fn any_json(&mut self, name: &str) -> Result<Option<String>, Flaw> {
+    pub fn any_json(&mut self, name: &'static str) -> Result<Option<String>, Flaw> {
         match self.take(name) {
             None => Ok(None),
             Some(value) => Ok(Some(self.json(name, value)?)),
         }
     }
 
-    fn json(&mut self, name: &str, value: &Value) -> Result<String, Flaw> {
+    fn json(&mut self, name: &'static str, value: &Value) -> Result<String, Flaw> {
         let text = json_column(value, self.origin, Some(name), self.context)?;
         if let Some(difference) = respelling(value) {
-            self.residue.respelled.push((Cow::Owned(name.to_owned()), difference));
+            self.residue.respelled.push((name, difference));
         }
         Ok(text)
     }
@@ -308,7 +306,7 @@ fn check_limits(value: &Value, pointer: &mut String, file: usize, context: &Deco
             }
         }
         Value::Object(members) => {
-            for (key, member) in members {
+            for (key, member) in *members {
                 if key.len() > limits.json_string_bytes {
                     return Err(too_long(pointer));
                 }
@@ -337,7 +335,8 @@ mod tests {
         let context = DecodeContext { zone: TimeZone::UTC, limits, base_time, part_rows: 1, part_bytes: 1 };
         let steps = [Step::Index(2)];
         let refused = |text: &str| {
-            let value = json::parse(text.as_bytes()).unwrap();
+            let arena = json::Arena::new();
+            let value = json::parse(text.as_bytes(), &arena).unwrap();
             let flaw = json_column(&value, Origin { file: 0, steps: &steps }, Some("metadata"), &context).err()?;
             Some((flaw.reason, flaw.place.pointer.unwrap()))
         };

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use crate::format::{DecodeContext, Emit, Open};
-use crate::json::Value as Json;
+use crate::json::{Arena, Value as Json};
 use crate::model::{
     ids, DecodeError, Decoded, Document, FileLayout, FileRole, Flaw, Instant, Note, Part, Place, Reason, Row, Value,
 };
@@ -42,11 +42,12 @@ fn decode_file(
     context: &DecodeContext,
     emit: &mut Emit,
 ) -> Result<Decoded, DecodeError> {
-    let (value, bom) = parse(bytes, 0)?;
+    let arena = Arena::new();
+    let (value, bom) = parse(bytes, 0, &arena)?;
     let top = Origin { file: 0, steps: &[] };
     let members = match &value {
-        Json::Object(members) => members.as_slice(),
-        Json::Array(items) if items.is_empty() => &[],
+        Json::Object(members) => *members,
+        Json::Array([]) => &[],
         other => return Err(top.wrong_type(None, "an object", other).into()),
     };
     if is_swapped(stem) && !members.is_empty() {
@@ -61,7 +62,7 @@ fn decode_file(
     for (name, member) in members {
         match member {
             Json::Object(keys) if strict || (!keys.is_empty() && keys.iter().all(|(_, entry)| is_entry(entry))) => {
-                for (key, entry) in keys {
+                for (key, entry) in *keys {
                     entries.typed(name, key, entry)?;
                 }
                 plain &= !keys.is_empty();
@@ -156,7 +157,7 @@ impl<'a> Entries<'a> {
         let origin = Origin { file: 0, steps: &steps };
         let kind = if name == "preferences" { "preferences" } else { "profile" };
         let text = json_column(value, origin, None, self.context)?;
-        let respelled = respelling(value).map(|difference| ("value".into(), difference));
+        let respelled = respelling(value).map(|difference| ("value", difference));
         let residue = RowResidue {
             // An entry's usual shape, so that it costs nothing: a flat member has no object.
             shape: Shape::Names(ENTRY),

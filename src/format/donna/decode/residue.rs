@@ -3,10 +3,9 @@
 //! Only differences are written. A member whose column gives it back by the layout's own rule
 //! leaves no trace but its place in the shape, and a shape is written once a part.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::json::{self, Value};
+use crate::json::{self, Member, Value};
 use crate::model::FileRole;
 
 /// What one row's columns do not say. It borrows from the parsed file, because nearly all of it is
@@ -17,9 +16,9 @@ pub struct RowResidue<'a> {
     /// The legacy id: a string, a number or null.
     pub id: Option<&'a Value<'a>>,
     /// Members that a column does not give back, whole: name and JSON.
-    pub kept: Vec<(Cow<'a, str>, String)>,
+    pub kept: Vec<(&'a str, String)>,
     /// JSON columns whose order or numbers jsonb would change: name and difference.
-    pub respelled: Vec<(Cow<'a, str>, String)>,
+    pub respelled: Vec<(&'a str, String)>,
     /// The line in a file of lines where it is not the one after the row before.
     pub line: Option<u64>,
 }
@@ -30,7 +29,7 @@ pub enum Shape<'a> {
     /// The row has no object.
     #[default]
     Nothing,
-    Members(&'a [(Cow<'a, str>, Value<'a>)]),
+    Members(&'a [Member<'a>]),
     Names(&'static [&'static str]),
 }
 
@@ -169,7 +168,7 @@ impl PartResidue {
 
 /// What `jsonb` changes in a value: a string is a number's own spelling; an object has `k` (keys
 /// in their order), `m` (differences of members) and `i` (differences of items). `None`: nothing.
-pub fn respelling(value: &Value) -> Option<String> {
+pub fn respelling<'a>(value: &Value<'a>) -> Option<String> {
     match value {
         Value::Number(spelling) if !json::jsonb_keeps(spelling) => Some(format!("\"{spelling}\"")),
         Value::Array(items) => {
@@ -179,13 +178,12 @@ pub fn respelling(value: &Value) -> Option<String> {
         }
         Value::Object(members) => {
             let mut parts = Vec::new();
-            if !members.windows(2).all(|pair| json::jsonb_order(&pair[0].0, &pair[1].0).is_lt()) {
+            if !members.windows(2).all(|pair| json::jsonb_order(pair[0].0, pair[1].0).is_lt()) {
                 let keys: Vec<String> = members.iter().map(|(key, _)| key.to_string()).collect();
                 parts.push(("k", strings(&keys)));
             }
-            let difference =
-                |(key, member): &(Cow<str>, Value)| respelling(member).map(|difference| (key.to_string(), difference));
-            let changed: Vec<(String, String)> = members.iter().filter_map(difference).collect();
+            let difference = |(key, member): &Member<'a>| respelling(member).map(|difference| (*key, difference));
+            let changed: Vec<(&str, String)> = members.iter().filter_map(difference).collect();
             if !changed.is_empty() {
                 parts.push(("m", object(&changed)));
             }
@@ -235,7 +233,7 @@ mod tests {
 
     #[test]
     fn only_what_jsonb_changes_is_respelled() {
-        let difference = |text: &str| respelling(&json::parse(text.as_bytes()).unwrap());
+        let difference = |text: &str| respelling(&json::parse(text.as_bytes(), &json::Arena::new()).unwrap());
         assert_eq!(difference("{\"a\":1.10,\"b\":[],\"aa\":\"x\"}"), None);
         assert_eq!(difference("1.0e+25").as_deref(), Some("\"1.0e+25\""));
         assert_eq!(
@@ -254,7 +252,7 @@ mod tests {
     #[test]
     fn shapes_are_written_once() {
         let mut part = PartResidue::new(&["a"]);
-        let id = Value::String("7".into());
+        let id = Value::String("7");
         for shape in [&["a"], &["b"], &["b"]] {
             part.push(RowResidue { shape: Shape::Names(shape), id: Some(&id), ..RowResidue::default() });
         }
@@ -267,13 +265,10 @@ mod tests {
     #[test]
     fn many_shapes_are_told_apart_as_few_are() {
         let keys: Vec<String> = (0..40).map(|number| format!("k{number}")).collect();
-        let objects: Vec<Value> = keys
-            .iter()
-            .map(|key| Value::Object(vec![(key.as_str().into(), Value::Null), ("z".into(), Value::Null)]))
-            .collect();
+        let objects: Vec<[Member; 2]> =
+            keys.iter().map(|key| [(key.as_str(), Value::Null), ("z", Value::Null)]).collect();
         let mut part = PartResidue::new(&[]);
-        for object in objects.iter().chain(&objects).chain(objects.iter().rev()) {
-            let Value::Object(members) = object else { unreachable!("they were made so") };
+        for members in objects.iter().chain(&objects).chain(objects.iter().rev()) {
             part.push(RowResidue { shape: Shape::Members(members), ..RowResidue::default() });
         }
         let text = part.finish().unwrap();

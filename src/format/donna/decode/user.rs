@@ -1,6 +1,7 @@
 //! Layout 4: `users/<id>.json`, a free map.
 
 use crate::format::{DecodeContext, Emit, Open};
+use crate::json::{Arena, Value as Json};
 use crate::model::{ids, DecodeError, Decoded, Document, FileLayout, Note, Part, Row, Value};
 
 use super::super::tables::USERS;
@@ -17,7 +18,8 @@ pub fn decode(
     context: &DecodeContext,
     emit: &mut Emit,
 ) -> Result<Decoded, DecodeError> {
-    let (value, bom) = parse(whole(open, 0)?, 0)?;
+    let arena = Arena::new();
+    let (value, bom) = parse(whole(open, 0)?, 0, &arena)?;
     let mut residue = PartResidue::new(SHAPE);
     let mut members = Members::of(&value, Origin { file: 0, steps: &[] }, context)?;
 
@@ -45,7 +47,7 @@ pub fn decode(
     };
     for member in ["created_at", "updated_at", "status"] {
         // A null that the column does not show, because something stands there instead.
-        if members.peek(member) == Some(&crate::json::Value::Null) {
+        if members.peek(member) == Some(&Json::Null) {
             members.keep(member);
         }
     }
@@ -55,7 +57,7 @@ pub fn decode(
     if let Some(source) = created_from {
         residue.about_document("created_at", format!("\"{source}\""));
     }
-    if matches!(value, crate::json::Value::Array(_)) {
+    if matches!(value, Json::Array(_)) {
         residue.about_document("list", "true");
     }
     let row = Row(vec![

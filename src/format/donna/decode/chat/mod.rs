@@ -11,7 +11,7 @@ mod survey;
 use uuid::Uuid;
 
 use crate::format::{DecodeContext, Emit, Open};
-use crate::json::Value as Json;
+use crate::json::{Arena, Value as Json};
 use crate::model::{ids, DecodeError, Decoded, Document, FileLayout, Instant, Note, Part};
 
 use super::super::layout::SESSION;
@@ -94,10 +94,11 @@ pub fn decode(
         }
     };
 
+    let arena = Arena::new();
     let session_value = match session_file {
         None => None,
         Some(file) => {
-            let (value, bom) = parse(whole(open, file)?, file)?;
+            let (value, bom) = parse(whole(open, file)?, file, &arena)?;
             note_bom(file, bom);
             if !matches!(value, Json::Object(_)) {
                 return Err(Origin { file, steps: &[] }.wrong_type(None, "an object", &value).into());
@@ -108,7 +109,7 @@ pub fn decode(
     let history = match history_file {
         None => None,
         Some(file) => {
-            let (list, bom) = list(open, file)?;
+            let (list, bom) = list(open, file, &arena)?;
             note_bom(file, bom);
             Some((file, list))
         }

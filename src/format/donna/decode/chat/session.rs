@@ -1,10 +1,9 @@
 //! Layout 3: what a session file says, and the row that it makes together with the messages.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::format::DecodeContext;
-use crate::json::Value as Json;
+use crate::json::{Arena, Value as Json};
 use crate::model::{Flaw, Instant, Note, Row, Value};
 
 use super::super::members::{Members, Origin, Step};
@@ -149,8 +148,8 @@ impl<'a> Session<'a> {
     }
 
     fn kept(&mut self, name: &'static str, json: String) {
-        if !self.residue.kept.iter().any(|(kept, _)| kept == name) {
-            self.residue.kept.push((Cow::Borrowed(name), json));
+        if !self.residue.kept.iter().any(|(kept, _)| *kept == name) {
+            self.residue.kept.push((name, json));
         }
     }
 }
@@ -166,8 +165,9 @@ fn reference(members: &mut Members) -> Result<Option<String>, Flaw> {
 
 /// A reference's text; an empty one refers to nobody.
 fn plain_text(json: &str) -> Option<String> {
-    let text = match crate::json::parse(json.as_bytes()) {
-        Ok(Json::String(text)) => text.into_owned(),
+    let arena = Arena::new();
+    let text = match crate::json::parse(json.as_bytes(), &arena) {
+        Ok(Json::String(text)) => text.to_owned(),
         _ => json.to_owned(),
     };
     (!text.is_empty()).then_some(text)
