@@ -31,6 +31,7 @@ pub mod report;
 mod resolve;
 mod row_ids;
 mod run;
+mod shown;
 mod stored;
 mod suspects;
 pub mod waivers;

@@ -16,10 +16,11 @@ use crate::target::{select_all, Connection, Filter, TargetError};
 use super::account::{Account, Order};
 use super::batch::Judge;
 use super::census::Census;
-use super::compare::{cut, row_text, same_value, value_text};
+use super::compare::same_value;
 use super::fresh;
 use super::outcome::{Cause, Difference, Moved, Verdict};
 use super::run::{Job, VerifyError};
+use super::shown::{cut, row_text, value_text};
 use super::stored;
 
 /// Rows that are looked at together.

@@ -8,8 +8,9 @@ use crate::format::proof::Expected;
 use crate::model::{digest, Row};
 use crate::node::{self, Node, NodeDifference};
 use crate::source::FileContent;
-use crate::verify::compare::{text_of, Comparison, Mode};
+use crate::verify::compare::{Comparison, Mode};
 use crate::verify::outcome::{Cause, Difference, Moved};
+use crate::verify::shown::text_of;
 
 use super::Sides;
 

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::model::figures::thousands;
-use crate::verify::compare::CUT;
 use crate::verify::outcome::{Difference, Outcome};
+use crate::verify::shown::CUT;
 
 /// The outcome without values: of every difference if `all`, else of the documents whose keys and
 /// values may be secrets. Every output shows an outcome only after this.
