@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 use crate::format::proof::{Cell, Expected};
+use crate::format::Format;
 use crate::model::digest::{self, ROW_DIGEST};
 use crate::model::{Document, Kind, Row, Table, Value};
 use crate::node::{self, equal, Node, NodeDifference};
@@ -17,7 +18,6 @@ use super::explain;
 use super::outcome::{Cause, Difference, Moved, TableCount};
 use super::resolve::Resolved;
 use super::shown::{cut, node_of, row_text, text_of, value_text};
-use crate::format::Format;
 
 /// What the comparison can rest on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
