@@ -12,7 +12,7 @@ use crate::world::{assert_same, World};
 fn changes_come_to_the_same_together_and_one_by_one(world: &World) {
     let mut chance = Chance::new("together");
     let seed = chance.below(1 << 32).to_string();
-    let generate = ["generate", "source", "--records", "600", "--seed", &seed, "--damage", "5%", "--quiet"];
+    let generate = ["generate", "source", "--records", "1500", "--seed", &seed, "--damage", "5%", "--quiet"];
     let made = world.bare_command(&generate).output().expect("the program starts");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let alone = world.with_another_database("alone");
@@ -39,28 +39,37 @@ fn changes_come_to_the_same_together_and_one_by_one(world: &World) {
     assert_same(&content, &expected);
 }
 
-/// What an application does meanwhile, each to the rows whose ids begin with one digit.
+/// What an application does meanwhile, each to the rows whose ids begin with one of some digits: it edits rows,
+/// deletes them, puts others beside them, and writes some anew under an id of its own.
 fn edits(world: &World, chance: &mut Chance) -> Vec<String> {
-    let mut digits: Vec<char> = "0123456789abcdef".chars().collect();
-    let mut those = || {
-        let digit = digits.swap_remove(chance.below(digits.len() as u64) as usize);
-        format!("WHERE CAST(id AS text) LIKE '{digit}%'")
+    let mut digits: Vec<char> = Vec::new();
+    let mut those = |count: usize| {
+        if digits.len() < count {
+            digits = "0123456789abcdef".chars().collect();
+        }
+        let mut next = || digits.swap_remove(chance.below(digits.len() as u64) as usize);
+        let some: Vec<String> = (0..count).map(|_| format!("'{}'", next())).collect();
+        format!("WHERE substr(CAST(id AS text), 1, 1) IN ({})", some.join(", "))
     };
     let uuid = |text: &str| if world.is_sqlite() { text.to_owned() } else { format!("CAST({text} AS uuid)") };
     let new_id = uuid("'ffff' || substr(CAST(id AS text), 5)");
     vec![
-        format!("UPDATE messages SET content = 'edited' {}", those()),
-        format!("DELETE FROM messages {}", those()),
-        format!("UPDATE users SET name = 'edited' {}", those()),
-        format!("DELETE FROM users {}", those()),
-        format!("UPDATE user_memory SET value = '1' {}", those()),
-        format!("UPDATE chat_sessions SET title = 'edited' {}", those()),
-        format!("DELETE FROM chat_sessions {}", those()),
+        format!("UPDATE messages SET content = 'edited' {}", those(1)),
+        format!("DELETE FROM messages {}", those(1)),
+        format!("UPDATE chat_sessions SET title = 'edited' {}", those(1)),
+        format!("DELETE FROM chat_sessions {}", those(1)),
         format!(
             "INSERT INTO messages (id, chat_session_id, role, content, created_at, sequence_number)
              SELECT {new_id}, id, 'user', 'added', created_at, 9999 FROM chat_sessions {}",
-            those()
+            those(1)
         ),
+        format!("UPDATE user_memory SET value = '1' {}", those(3)),
+        format!("DELETE FROM user_memory {}", those(3)),
+        format!("UPDATE user_memory SET id = {new_id} {}", those(3)),
+        format!("UPDATE users SET name = 'edited' {}", those(3)),
+        "UPDATE users SET clerk_id = 'clerk_1' WHERE CAST(id AS text) = (SELECT min(CAST(id AS text)) FROM users)"
+            .to_owned(),
+        format!("DELETE FROM users {}", those(2)),
     ]
 }
 
