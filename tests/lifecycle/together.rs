@@ -1,5 +1,5 @@
-//! Documents that changed are looked at and written together where nothing about them is in dispute. It comes to
-//! what one document after the other comes to.
+//! Changed documents are looked at and written together where nothing about them is in dispute: with the same end
+//! as one after the other.
 
 use std::fs;
 use std::path::{Path, PathBuf};
